@@ -1,0 +1,61 @@
+// core/fields.hpp
+// A struct's options, described once: name, default, range, help. The command line, the INI file,
+// the saved config and --help are all made from it.
+//
+//   struct CopyConfig {
+//     size_t symbols = 20;
+//     void declare(Fields& f) { f.integer("symbols", symbols, 2, 4096, "how many different symbols"); }
+//   };
+#pragma once
+
+#include <functional>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/error.hpp"
+
+namespace gnomon {
+
+struct Field {
+  std::string name, help;
+  std::string value;    ///< as text; the default until set
+  std::string allowed;  ///< "2 to 4096", "none | learned", ...
+  std::function<void(const std::string&)> set;
+};
+
+/// A list of fields that point into the struct they describe (which must outlive the list).
+class Fields {
+ public:
+  void integer(std::string name, size_t& field, size_t low, size_t high, std::string help);
+  void number(std::string name, double& field, double low, double high, std::string help);
+  void flag(std::string name, bool& field, std::string help);
+  void choice(std::string name, std::string& field, std::vector<std::string> allowed,
+              std::string help);
+  /// Free text; `check` throws Error(Exit::usage) for text it cannot take.
+  void text(std::string name, std::string& field, std::string help,
+            std::function<void(const std::string&)> check = {});
+
+  const std::vector<Field>& all() const { return fields_; }
+  const Field* find(std::string_view name) const;
+  /// Throws Error(Exit::usage): an unknown name (with the nearest known one as a hint), a value that
+  /// is malformed or out of range.
+  void set(std::string_view name, const std::string& value);
+
+ private:
+  void declare(Field field);
+  std::vector<Field> fields_;
+};
+
+/// The name among `known` with the smallest edit distance to `name`, if it is near; else "".
+std::string nearest(std::string_view name, const std::vector<std::string>& known);
+
+/// A whole decimal number in [low, high]; `what` begins the sentence of the Error(Exit::usage).
+size_t parse_integer(const std::string& text, size_t low, size_t high, std::string_view what);
+/// A finite number in [low, high].
+double parse_number(const std::string& text, double low, double high, std::string_view what);
+/// Splits at a separator and trims blanks; "" gives no parts.
+std::vector<std::string> split(std::string_view text, char separator);
+
+}  // namespace gnomon

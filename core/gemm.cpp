@@ -1,0 +1,93 @@
+#include "core/gemm.hpp"
+
+#ifndef GNOMON_DOUBLE
+#include <dnnl.h>
+#endif
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "core/counters.hpp"
+#include "core/parallel.hpp"
+#include "core/random.hpp"
+
+namespace gnomon {
+namespace {
+
+constexpr size_t kTile = 128;  // rows; other heights change the bits of a row, so it is fixed
+
+real element(const Matrix& a, size_t i, size_t j) {
+  return a.transposed ? a.data[j * a.stride + i] : a.data[i * a.stride + j];
+}
+
+void plain(size_t m, size_t n, size_t k, Matrix a, Matrix b, real* c, size_t stride_c, real beta,
+           real alpha) {
+  for (size_t i = 0; i < m; ++i)
+    for (size_t j = 0; j < n; ++j) {
+      double sum = 0;
+      for (size_t l = 0; l < k; ++l) sum += double{element(a, i, l)} * double{element(b, l, j)};
+      real& y = c[i * stride_c + j];
+      y = static_cast<real>(double{alpha} * sum + (beta == 0 ? 0.0 : double{beta} * double{y}));
+    }
+}
+
+void tile(size_t m, size_t n, size_t k, Matrix a, Matrix b, real* c, size_t stride_c, real beta,
+          real alpha) {
+#ifdef GNOMON_DOUBLE
+  plain(m, n, k, a, b, c, stride_c, beta, alpha);
+#else
+  const auto length = [](size_t v) { return static_cast<dnnl_dim_t>(v); };
+  const dnnl_status_t status =
+      dnnl_sgemm(a.transposed ? 'T' : 'N', b.transposed ? 'T' : 'N', length(m), length(n), length(k),
+                 alpha, a.data, length(a.stride), b.data, length(b.stride), beta, c, length(stride_c));
+  expect(status == dnnl_success, "gemm: oneDNN refused [{},{}] x [{},{}] (status {})", m, k, k, n,
+         static_cast<int>(status));
+#endif
+}
+
+/// oneDNN plans for omp_get_max_threads(): say one, on this thread, while it works.
+struct OneThread {
+  OneThread() { omp_set_num_threads(1); }
+  ~OneThread() { omp_set_num_threads(before); }
+  int before = omp_get_max_threads();
+};
+
+}  // namespace
+
+void gemm(size_t m, size_t n, size_t k, Matrix a, Matrix b, real* c, size_t stride_c, real beta,
+          real alpha) {
+  counters.matrix_flops += 2 * m * n * k;
+  if (m == 0 || n == 0) return;
+  if (k == 0) {
+    for (size_t i = 0; i < m; ++i)
+      for (size_t j = 0; j < n; ++j) c[i * stride_c + j] = beta == 0 ? 0 : beta * c[i * stride_c + j];
+    return;
+  }
+  parallel_for(m, kTile, [&](size_t begin, size_t end) {
+    const OneThread planned;
+    const Matrix rows{a.data + (a.transposed ? begin : begin * a.stride), a.stride, a.transposed};
+    tile(end - begin, n, k, rows, b, c + begin * stride_c, stride_c, beta, alpha);
+  });
+}
+
+void gemm_self_test() {
+  Random random(1);
+  for (const auto& [m, n, k] : {std::array<size_t, 3>{300, 40, 64}, {1, 33, 7}, {129, 256, 65}})
+    for (const bool ta : {false, true})
+      for (const bool tb : {false, true}) {
+        const Array a = random.normal({ta ? k : m, ta ? m : k});
+        const Array b = random.normal({tb ? n : k, tb ? k : n});
+        Array c({m, n}, std::numeric_limits<real>::quiet_NaN()), d({m, n});
+        const Matrix left{a.data(), a.shape().last(), ta}, right{b.data(), b.shape().last(), tb};
+        gemm(m, n, k, left, right, c.data(), n);
+        plain(m, n, k, left, right, d.data(), n, 0, 1);
+        for (size_t e = 0; e < c.size(); ++e)
+          expect(std::abs(c.data()[e] - d.data()[e]) < 1e-3,
+                 "gemm: the matrix library returns wrong numbers here ([{},{}] x [{},{}], element {}: "
+                 "expected {}, got {}); check OMP_THREAD_LIMIT and OMP_DYNAMIC",
+                 m, k, k, n, e, d.data()[e], c.data()[e]);
+      }
+}
+
+}  // namespace gnomon

@@ -1,0 +1,83 @@
+// core/ops/gathered_dot.hpp
+// gathered_dot: the scores of K candidates, per head.
+//
+//   s[b,n,h,k] = scale * q[b,n,h,:] . key[b, to[b,n,g,k], h, :]        0 where to is -1
+//   q, key [B,N,H C] (a head is a slice of the last axis), to [B,N,G,K] in [-1,N)
+//   G = H: every head has candidates of its own;  G = 1: the heads share them (g = 0)
+//   -> s [B,N,H,K]            cost: B N G K rows read, 2 B N H K C flops; never N x N
+//   backward: dq[b,n,h] = scale sum_k ds[b,n,h,k] key[.., to, h];   dkey[b,j,h] = the sum of
+//   scale ds[b,n,h,k] q[b,n,h] over all (n,k) with to[b,n,g,k] = j, by the inverse index.
+#pragma once
+
+#include "core/counters.hpp"
+#include "core/simd/row.hpp"
+#include "core/tape.hpp"
+#include "core/targets.hpp"
+
+namespace gnomon {
+
+/// `to` is a Targets over the index [B,N,G,K] with B groups of N rows. Throws Error when shapes
+/// disagree.
+inline Var gathered_dot(const Var& q, const Var& key, const Targets& to, size_t heads, real scale) {
+  const auto [B, N, D] = dims<3>(q.value(), "gathered_dot: q [B,N,D]");
+  const auto [Bt, Nt, G, K] = dims<4>(to.index(), "gathered_dot: to [B,N,G,K]");
+  expect_shape(key.value(), q.shape(), "gathered_dot: key [B,N,D]");
+  expect(Bt == B && Nt == N && to.rows() == N && to.groups() == B,
+         "gathered_dot: to [B,N,G,K]: expected B = {}, N = {}, got shape {}", B, N,
+         to.index().shape().text());
+  expect(D % heads == 0 && (G == 1 || G == heads),
+         "gathered_dot: expected D divisible by H and G = 1 or H, got D = {}, H = {}, G = {}", D,
+         heads, G);
+  const size_t H = heads;
+  counters.rows_read += B * N * G * K;
+
+  Array s({B, N, H, K});
+  parallel_for(B * N, 16, [&, N = N, D = D, G = G, K = K](size_t begin, size_t end) {
+    const size_t C = D / H;
+    for (size_t n = begin; n < end; ++n)
+      for (size_t h = 0; h < H; ++h)
+        for (size_t k = 0; k < K; ++k) {
+          const int32_t j = to.index().data()[(n * G + (G == 1 ? 0 : h)) * K + k];
+          s.data()[(n * H + h) * K + k] =
+              j < 0 ? real{0}
+                    : scale * simd::dot(q.value().row(n) + h * C, key.value().row(n / N * N + j) + h * C, C);
+        }
+  });
+
+  return record("gathered_dot", s, {q, key},
+                [q = q.value(), key = key.value(), to, H, scale](const Array& ds, Inputs in) {
+    const auto [B, N, D] = dims<3>(q, "gathered_dot: q [B,N,D]");
+    const size_t G = to.index().shape()[2], K = to.index().shape()[3], C = D / H;
+    if (in.wants(0)) {
+      Array& dq = in.grad(0);
+      parallel_for(B * N, 16, [&, N = N](size_t begin, size_t end) {
+        for (size_t n = begin; n < end; ++n)
+          for (size_t h = 0; h < H; ++h)
+            for (size_t k = 0; k < K; ++k) {
+              const int32_t j = to.index().data()[(n * G + (G == 1 ? 0 : h)) * K + k];
+              if (j >= 0)
+                simd::add_scaled(dq.row(n) + h * C, scale * ds.data()[(n * H + h) * K + k],
+                                 key.row(n / N * N + j) + h * C, C);
+            }
+      });
+    }
+    if (in.wants(1)) {
+      Array& dkey = in.grad(1);
+      const Readers& readers = to.readers();
+      counters.rows_written += B * N * G * K;
+      parallel_for(B * N, 16, [&, N = N](size_t begin, size_t end) {
+        for (size_t row = begin; row < end; ++row) {
+          const size_t b = row / N;
+          for (auto r = readers.begin(b, row % N); r != readers.end(b, row % N); ++r) {
+            const size_t n = b * N + *r / (G * K), g = *r / K % G, k = *r % K;
+            for (size_t h = G == 1 ? 0 : g; h < (G == 1 ? H : g + 1); ++h)
+              simd::add_scaled(dkey.row(row) + h * C, scale * ds.data()[(n * H + h) * K + k],
+                               q.row(n) + h * C, C);
+          }
+        }
+      });
+    }
+  });
+}
+
+}  // namespace gnomon

@@ -1,0 +1,49 @@
+// core/simd/map.hpp
+// Elementwise loops: y_e = f(x_e, ...), written once for a SIMD register of elements.
+#pragma once
+
+#include <xsimd/xsimd.hpp>
+
+#include "core/array.hpp"
+#include "core/parallel.hpp"
+
+namespace gnomon::simd {
+
+using Pack = xsimd::batch<real>;         // as many elements as one register holds
+constexpr size_t kLanes = Pack::size;
+constexpr size_t kElementGrain = 16384;  // elements in one piece of work
+
+/// y[0..n) = f(x[0..n)...), on the calling thread. The ragged end goes through the same register
+/// code, so an element's bits do not depend on where in the array it stands.
+template <class F, class... X>
+void map_range(size_t n, real* y, F&& f, const X*... x) {
+  size_t e = 0;
+  for (; e + kLanes <= n; e += kLanes) f(Pack::load_unaligned(x + e)...).store_unaligned(y + e);
+  if (e == n) return;
+  const auto load_rest = [&](const real* from) {
+    alignas(64) real rest[kLanes] = {};
+    std::copy(from + e, from + n, rest);
+    return Pack::load_aligned(rest);
+  };
+  alignas(64) real rest[kLanes];
+  f(load_rest(x)...).store_aligned(rest);
+  std::copy_n(rest, n - e, y + e);
+}
+
+/// y = f(x...) over whole arrays of equal size, in parallel. y may be one of the x.
+template <class F, class... X>
+void map(Array& y, F&& f, const X&... x) {
+  parallel_for(y.size(), kElementGrain, [&](size_t begin, size_t end) {
+    map_range(end - begin, y.data() + begin, f, (x.data() + begin)...);
+  });
+}
+
+/// A fresh array f(x, ...) of the shape of x.
+template <class F, class... X>
+Array mapped(F&& f, const Array& x, const X&... more) {
+  Array y(x.shape());
+  map(y, f, x, more...);
+  return y;
+}
+
+}  // namespace gnomon::simd

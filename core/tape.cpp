@@ -1,0 +1,138 @@
+#include "core/tape.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <unordered_map>
+
+#include "core/counters.hpp"
+#include "core/parallel.hpp"
+
+namespace gnomon {
+namespace {
+
+thread_local Tape* current_tape = nullptr;
+const Array kNoGradient;
+
+void add_to(Array& sum, const Array& x) {
+  parallel_for(sum.size(), 16384, [&](size_t begin, size_t end) {
+    real* s = sum.data();
+    const real* a = x.data();
+    for (size_t e = begin; e < end; ++e) s[e] += a[e];
+  });
+}
+
+// Two slots may have been handed the same array: part them before one is changed.
+Array& unshared(Array& grad) {
+  if (grad.shared()) grad = grad.clone();
+  return grad;
+}
+
+}  // namespace
+
+const Array& Var::grad() const { return slot_ ? slot_->grad : kNoGradient; }
+Array& Var::grad() {
+  expect(slot_ != nullptr, "grad: a constant of shape {} has no gradient", shape().text());
+  return slot_->grad;
+}
+
+Var variable(Array value) {
+  auto slot = std::make_shared<Slot>(Slot{value.shape(), {}});
+  return Var(std::move(value), std::move(slot));
+}
+
+Array& Inputs::grad(size_t i) {
+  Slot& s = *slots_[i];
+  if (s.grad.empty()) s.grad = zeros(s.shape);
+  return unshared(s.grad);
+}
+
+void Inputs::add(size_t i, const Array& dx) {
+  if (!wants(i)) return;
+  Slot& s = *slots_[i];
+  expect_shape(dx, s.shape, "backward: gradient of an input");
+  if (s.grad.empty())
+    s.grad = dx;
+  else
+    add_to(unshared(s.grad), dx);
+}
+
+Inputs::Blend Inputs::blend(size_t i) {
+  Slot& s = *slots_[i];
+  if (!s.grad.empty()) return {unshared(s.grad), 1};
+  s.grad = Array(s.shape);
+  return {s.grad, 0};
+}
+
+Tape::Tape() : before_(current_tape) { current_tape = this; }
+Tape::~Tape() { current_tape = before_; }
+Tape* Tape::current() { return current_tape; }
+PauseTape::PauseTape() : before_(current_tape) { current_tape = nullptr; }
+PauseTape::~PauseTape() { current_tape = before_; }
+
+void Tape::examine(const char* op, const char* what, const Array& numbers) const {
+  ++counters.finite_checks;
+  const bool finite =
+      std::all_of(numbers.begin(), numbers.end(), [](real v) { return std::isfinite(v); });
+  if (!finite) fail(Exit::diverged, "{}: the {} {} is not finite", op, what, numbers.shape().text());
+}
+
+Var Tape::append(const char* op, Array value, const std::vector<Var>& inputs, Rule rule,
+                 size_t kept) {
+  if (check_finite_) examine(op, "value", value);
+  std::vector<std::shared_ptr<Slot>> slots;
+  slots.reserve(inputs.size());
+  for (const Var& v : inputs) slots.push_back(v.slot());
+  if (std::none_of(slots.begin(), slots.end(), [](const auto& s) { return s != nullptr; }))
+    return Var(std::move(value));
+  auto out = std::make_shared<Slot>(Slot{value.shape(), {}});
+  nodes_.push_back({op, out, std::move(slots), std::move(rule), kept});
+  return Var(std::move(value), std::move(out));
+}
+
+void Tape::backward(const Var& loss) {
+  expect(loss.shape().elements() == 1, "backward: start from a scalar loss, got shape {}",
+         loss.shape().text());
+  backward(loss, ones(loss.shape()));
+}
+
+void Tape::backward(const Var& output, const Array& cotangent) {
+  expect(!walked_, "backward: this tape was already walked; record the forward pass again");
+  expect_shape(cotangent, output.shape(), "backward: cotangent");
+  walked_ = true;
+  const auto start = std::find_if(nodes_.rbegin(), nodes_.rend(),
+                                  [&](const Node& n) { return n.out == output.slot(); });
+  expect(start != nodes_.rend(), "backward: the output is not on this tape");
+  const PauseTape pause;
+  output.slot()->grad = cotangent;
+  for (auto node = start; node != nodes_.rend(); ++node) {
+    if (!node->out->grad.empty()) {  // otherwise nobody used it: nothing to send back
+      const Array dy = std::move(node->out->grad);
+      node->out->grad = Array();
+      if (check_finite_) examine(node->op, "gradient", dy);
+      node->rule(dy, Inputs(node->inputs));
+    }
+    node->rule = nullptr;
+  }
+}
+
+size_t Tape::bytes_kept() const {
+  size_t sum = 0;
+  for (const Node& n : nodes_) sum += n.bytes_kept;
+  return sum;
+}
+
+void Tape::print(std::ostream& out) const {
+  std::unordered_map<const Slot*, std::string> names;
+  for (size_t i = 0; i < nodes_.size(); ++i) names[nodes_[i].out.get()] = fmt::format("%{}", i);
+  out << fmt::format("{:>5}  {:<22}{:<18}{:>12}  {}\n", "node", "op", "shape", "bytes kept", "inputs");
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    std::vector<std::string> inputs;
+    for (const auto& s : nodes_[i].inputs)
+      inputs.push_back(!s ? "constant" : names.count(s.get()) ? names[s.get()] : "leaf" + s->shape.text());
+    out << fmt::format("{:>5}  {:<22}{:<18}{:>12}  {}\n", fmt::format("%{}", i), nodes_[i].op,
+                       nodes_[i].out->shape.text(), nodes_[i].bytes_kept, fmt::join(inputs, " "));
+  }
+  out << fmt::format("{} nodes, {} bytes kept for the backward pass\n", nodes_.size(), bytes_kept());
+}
+
+}  // namespace gnomon

@@ -1,0 +1,148 @@
+// core/tape.hpp
+// Reverse-mode automatic differentiation as a flat list.
+//
+//   Tape tape;                       // from here on, ops are recorded (one tape per thread at a time)
+//   Var loss = cross_entropy(...);   // every op appends one node
+//   tape.backward(loss);             // one loop over the list, last node first
+//   w.grad();                        // d loss / d w
+//
+// Append order is already topological order, so backward needs no sorting and no recursion, and
+// visits each node once. A node holds no value: its rule captures what it will read, so the
+// capture list is the memory bill, and tape.print() shows it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <ostream>
+#include <string_view>
+#include <vector>
+
+#include "core/array.hpp"
+
+namespace gnomon {
+
+/// Where the gradient of one variable collects.
+struct Slot {
+  Shape shape;
+  Array grad;  // empty until somebody sends something
+};
+
+/// A value that may want a gradient. A handle: copying it copies no numbers.
+class Var {
+ public:
+  Var() = default;
+  /// A constant: nothing flows back into it.
+  Var(Array value) : value_(std::move(value)) {}  // NOLINT: implicit on purpose, arrays are constants
+  Var(Array value, std::shared_ptr<Slot> slot) : value_(std::move(value)), slot_(std::move(slot)) {}
+
+  const Array& value() const { return value_; }
+  Array& value() { return value_; }
+  const Shape& shape() const { return value_.shape(); }
+  bool wants_grad() const { return slot_ != nullptr; }
+  /// The gradient collected so far; empty when nothing arrived.
+  const Array& grad() const;
+  Array& grad();
+  const std::shared_ptr<Slot>& slot() const { return slot_; }
+
+ private:
+  Array value_;
+  std::shared_ptr<Slot> slot_;
+};
+
+/// A leaf whose gradient is wanted, and kept across tapes until cleared (parameters, test inputs).
+Var variable(Array value);
+
+/// The inputs of a node as its rule sees them. A rule only ever adds; so a variable used twice, or
+/// a row read by many, is right by construction.
+class Inputs {
+ public:
+  explicit Inputs(const std::vector<std::shared_ptr<Slot>>& slots) : slots_(slots) {}
+  /// Does input i want a gradient? A rule may skip work where not.
+  bool wants(size_t i) const { return slots_[i] != nullptr; }
+  /// The gradient of input i, zeros at first: add into it. Only where wants(i).
+  Array& grad(size_t i);
+  /// Adds dx: where it is the first contribution, its storage is taken over and nothing is copied
+  /// (one array may be given to several inputs: it is copied before anybody adds to it).
+  void add(size_t i, const Array& dx);
+  /// The gradient buffer and what to multiply its present content by (0: uninitialised, 1: add).
+  struct Blend {
+    Array& dx;
+    real beta;
+  };
+  Blend blend(size_t i);
+
+ private:
+  const std::vector<std::shared_ptr<Slot>>& slots_;
+};
+
+using Rule = std::function<void(const Array& dy, Inputs inputs)>;
+
+class Tape {
+ public:
+  Tape();   ///< becomes the current tape of this thread
+  ~Tape();  ///< the one before is current again
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+
+  /// Sends d loss / d loss = 1 back through the list. Each node's gradient and rule are released as
+  /// soon as they were used. Throws Error when loss is no scalar, is not on this tape, or when
+  /// called twice.
+  void backward(const Var& loss);
+  /// The same from any output with a given cotangent of its shape.
+  void backward(const Var& output, const Array& cotangent);
+
+  /// One line per node: op, shape, inputs, bytes kept for the backward pass.
+  void print(std::ostream& out) const;
+  size_t size() const { return nodes_.size(); }
+  size_t bytes_kept() const;
+
+  /// Examine every value and gradient from now on; the first that is not finite throws
+  /// Error(Exit::diverged) naming its op. Slow: for finding where a loss went wrong.
+  void check_finite(bool on) { check_finite_ = on; }
+
+  static Tape* current();
+
+ private:
+  friend class PauseTape;
+  template <class R>
+  friend Var record(const char* op, Array value, const std::vector<Var>& inputs, R rule);
+  struct Node {
+    const char* op;
+    std::shared_ptr<Slot> out;
+    std::vector<std::shared_ptr<Slot>> inputs;
+    Rule rule;
+    size_t bytes_kept;
+  };
+  Var append(const char* op, Array value, const std::vector<Var>& inputs, Rule rule, size_t kept);
+  void examine(const char* op, const char* what, const Array& numbers) const;
+
+  std::vector<Node> nodes_;
+  Tape* before_;
+  bool walked_ = false, check_finite_ = false;
+};
+
+/// While it lives, nothing is recorded on this thread.
+class PauseTape {
+ public:
+  PauseTape();
+  ~PauseTape();
+  PauseTape(const PauseTape&) = delete;
+  PauseTape& operator=(const PauseTape&) = delete;
+
+ private:
+  Tape* before_;
+};
+
+/// Appends an op to the current tape and returns its output. Without a tape, or when no input wants
+/// a gradient, the value is returned as a constant and the rule dropped.
+/// `rule(dy, inputs)` receives the gradient of the output and adds to those of the inputs.
+template <class R>
+Var record(const char* op, Array value, const std::vector<Var>& inputs, R rule) {
+  Tape* tape = Tape::current();
+  if (!tape) return Var(std::move(value));
+  const size_t before = detail::copied_bytes;
+  Rule kept = std::as_const(rule);  // one copy of the closure: what it copies is what it keeps
+  return tape->append(op, std::move(value), inputs, std::move(kept), detail::copied_bytes - before);
+}
+
+}  // namespace gnomon

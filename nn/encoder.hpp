@@ -1,0 +1,42 @@
+// nn/encoder.hpp
+// A stack of layers: a mixer moves information between tokens, a feed-forward network works on each.
+//
+//   h = h + dropout(mixer(norm(h), pointers below));   h = h + dropout(feed_forward(norm(h)))
+//
+// The pointers that one mixer made are handed to the next, unread: the encoder knows no mixer by
+// name. (Pre-norm: Xiong et al., "On layer normalization in the transformer architecture", 2020.)
+#pragma once
+
+#include "nn/mixers/mixer.hpp"
+
+namespace gnomon {
+
+struct EncoderConfig {
+  size_t layers = 2, width = 64, heads = 1, feed_forward = 128;  // L, D, H, F
+  double dropout = 0;
+  std::string norm = "layer";     // or "rms"
+  std::string position = "none";  // none | learned | rope | alibi
+  void declare(Fields& f);
+};
+
+struct Encoded {
+  Var features;                    ///< [B,N,D], after the last norm
+  std::vector<Pointers> pointers;  ///< one per layer
+};
+
+class Encoder final : public Module {
+ public:
+  /// `kinds`: the kind of mixer of each layer (one entry serves all layers).
+  /// Throws Error(Exit::usage): D not divisible by H, or as many kinds as fit nothing.
+  Encoder(const EncoderConfig& config, const std::vector<const MixerKind*>& kinds);
+  Encoded operator()(const Var& embedded, Pass& pass) const;
+  const Mixer& mixer(size_t layer) const;
+  ~Encoder() override;
+
+ private:
+  class Layer;
+  std::vector<Layer*> layers_;
+  const Module* last_norm_;
+};
+
+}  // namespace gnomon

@@ -1,0 +1,36 @@
+// tasks/task.hpp
+// A task is a pure function of (options, random stream): the same stream gives the same batch.
+#pragma once
+
+#include "core/random.hpp"
+#include "core/registry.hpp"
+#include "tasks/batch.hpp"
+
+namespace gnomon {
+
+class Task {
+ public:
+  virtual ~Task() = default;
+  virtual void declare(Fields&) {}
+  /// Called once after the options are set: checks them, reads files. Throws Error(Exit::usage) or
+  /// Error(Exit::input).
+  virtual void prepare() {}
+  virtual size_t vocabulary() const = 0;
+  /// What `length` means here, for help texts: "distance, in tokens".
+  virtual std::string length_meaning() const = 0;
+  /// The shortest sensible length; a shorter one is an Error(Exit::usage) of the two calls below.
+  virtual size_t shortest_length() const = 0;
+  /// A batch to learn from; lengths may vary up to `length` from batch to batch.
+  virtual Batch train_batch(size_t batch, size_t length, Random random) const = 0;
+  /// A batch to be judged by, of exactly this length; never overlaps what train_batch can give
+  /// where the data is finite.
+  virtual Batch test_batch(size_t batch, size_t length, Random random) const = 0;
+  /// The right answers found without looking at batch.targets: [B,N], any value where not scored.
+  virtual Index oracle(const Batch& batch) const = 0;
+  /// Token accuracy of the best guess that ignores the input.
+  virtual double chance() const = 0;
+  /// Whether the loss means bits per byte of real data (then results show them).
+  virtual bool in_bits_per_byte() const { return false; }
+};
+
+}  // namespace gnomon
