@@ -4,7 +4,11 @@
 // defaults of its options; both are chosen in its preset (models/pointer.cpp, ...), never here.
 #pragma once
 
+#include <map>
+
+#include "nn/embedding.hpp"
 #include "nn/encoder.hpp"
+#include "nn/linear.hpp"
 #include "tasks/batch.hpp"
 
 namespace gnomon {
@@ -13,12 +17,13 @@ class SequenceModel final : public Module {
  public:
   struct Config {
     EncoderConfig encoder;
-    std::string mixers;            // "pointer", or one kind per layer: "convolution,pointer"
-    size_t max_length = 2048;      // rows of the table of learned positions
+    std::string mixers;        // one kind for all layers, "pointer", or one each: "convolution,pointer"
+    size_t max_length = 2048;  // rows of the table of learned positions
     void declare(Fields& f);
   };
-  SequenceModel(const Config& config, size_t vocabulary,
-                const std::map<std::string, std::unique_ptr<MixerKind>>& kinds);
+  using Kinds = std::map<std::string, std::unique_ptr<MixerKind>>;
+  /// Throws Error(Exit::usage) for an unknown kind of mixer, or options that do not fit each other.
+  SequenceModel(const Config& config, size_t vocabulary, const Kinds& kinds);
 
   /// tokens [B,N] in pass.tokens -> features [B,N,D] and the pointers of every layer.
   Encoded encode(Pass& pass) const;
@@ -36,14 +41,14 @@ class SequenceModel final : public Module {
   Scored score(const Batch& batch, Pass& pass) const;
 
   size_t vocabulary() const { return vocabulary_; }
-  const Encoder& encoder() const { return *encoder_; }
+  const Encoder& encoder() const { return encoder_; }
 
  private:
   size_t vocabulary_, max_length_;
-  Var* token_table_;
-  Var* position_table_ = nullptr;
-  Encoder* encoder_;
-  Var *head_weight_, *head_bias_;
+  const Embedding& tokens_;
+  const Embedding* positions_;  // null unless the positions are learned
+  const Encoder& encoder_;
+  const Linear& head_;
 };
 
 /// A preset: the options of a model with its defaults. Registered by name ("pointer", ...).
@@ -57,7 +62,7 @@ class ModelKind {
   SequenceModel::Config config;
 
  private:
-  std::map<std::string, std::unique_ptr<MixerKind>> kinds_;
+  SequenceModel::Kinds kinds_;
 };
 
 }  // namespace gnomon

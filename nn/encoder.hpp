@@ -8,6 +8,7 @@
 #pragma once
 
 #include "nn/mixers/mixer.hpp"
+#include "nn/norm.hpp"
 
 namespace gnomon {
 
@@ -31,12 +32,12 @@ class Encoder final : public Module {
   Encoder(const EncoderConfig& config, const std::vector<const MixerKind*>& kinds);
   Encoded operator()(const Var& embedded, Pass& pass) const;
   const Mixer& mixer(size_t layer) const;
-  ~Encoder() override;
+  size_t layers() const { return layers_.size(); }
 
  private:
   class Layer;
-  std::vector<Layer*> layers_;
-  const Module* last_norm_;
+  std::vector<const Layer*> layers_;
+  const Norm* norm_;
 };
 
 }  // namespace gnomon

@@ -1,0 +1,99 @@
+#include "models/sequence_model.hpp"
+
+#include "core/argmax.hpp"
+#include "core/ops/add.hpp"
+#include "core/ops/cross_entropy.hpp"
+#include "core/ops/gather_rows.hpp"
+#include "core/ops/reshape.hpp"
+
+namespace gnomon {
+namespace {
+
+std::vector<const MixerKind*> chosen_kinds(const std::string& names, const SequenceModel::Kinds& kinds) {
+  std::vector<const MixerKind*> chosen;
+  for (const std::string& name : split(names, ',')) {
+    const auto kind = kinds.find(name);
+    if (kind == kinds.end()) {
+      std::vector<std::string> known;
+      for (const auto& [k, unused] : kinds) known.push_back(k);
+      fail(Exit::usage, "--mixers: expected kinds among {}, got '{}'", fmt::join(known, ", "), name);
+    }
+    chosen.push_back(kind->second.get());
+  }
+  return chosen;
+}
+
+}  // namespace
+
+void SequenceModel::Config::declare(Fields& f) {
+  encoder.declare(f);
+  f.text("mixers", mixers, "kind of mixer: one for all layers, or one for each, separated by commas");
+  f.integer("max-length", max_length, 1, size_t{1} << 24, "longest sequence for learned positions");
+}
+
+SequenceModel::SequenceModel(const Config& config, size_t vocabulary, const Kinds& kinds)
+    : vocabulary_(vocabulary),
+      max_length_(config.max_length),
+      tokens_(add<Embedding>("tokens", vocabulary, config.encoder.width)),
+      positions_(config.encoder.position == "learned"
+                     ? &add<Embedding>("positions", config.max_length, config.encoder.width)
+                     : nullptr),
+      encoder_(add<Encoder>("encoder", config.encoder, chosen_kinds(config.mixers, kinds))),
+      head_(add<Linear>("head", config.encoder.width, vocabulary)) {}
+
+Encoded SequenceModel::encode(Pass& pass) const {
+  const auto [B, N] = dims<2>(pass.tokens, "model: tokens [B,N]");
+  Var h = tokens_(pass.tokens);
+  if (positions_) {
+    if (N > max_length_)
+      fail(Exit::usage,
+           "model: tokens [B,N]: expected at most --max-length = {} tokens for learned positions, got {}",
+           max_length_, N);
+    Index n({B, N});
+    for (size_t e = 0; e < n.size(); ++e) n.data()[e] = static_cast<int32_t>(e % N);
+    h = gnomon::add(h, (*positions_)(n));
+  }
+  return encoder_(h, pass);
+}
+
+Var SequenceModel::logits(const Var& features) const { return head_(features); }
+
+SequenceModel::Scored SequenceModel::score(const Batch& batch, Pass& pass) const {
+  pass.tokens = batch.tokens;
+  expect_shape(batch.targets, batch.tokens.shape(), "model: targets [B,N]");
+  std::vector<int32_t> positions, targets;
+  for (size_t e = 0; e < batch.targets.size(); ++e)
+    if (batch.targets.data()[e] >= 0) {
+      positions.push_back(static_cast<int32_t>(e));
+      targets.push_back(batch.targets.data()[e]);
+    }
+  const size_t M = positions.size();
+  expect(M > 0, "model: targets [B,N]: expected at least one scored position, got none");
+
+  Encoded encoded = encode(pass);
+  Scored scored;
+  scored.pointers = std::move(encoded.pointers);
+  scored.positions = Index({M}, positions);
+  const size_t rows = batch.tokens.size(), D = encoded.features.shape().last();
+  Var features = reshape(encoded.features, {1, rows, D});
+  if (M < rows) features = gather_rows(features, scored.positions.reshaped({1, M}));
+  const Var scores = logits(reshape(features, {M, D}));
+  scored.predicted = argmax(scores.value());
+  scored.loss = cross_entropy(scores, Index({M}, targets));
+  return scored;
+}
+
+ModelKind::ModelKind(SequenceModel::Config defaults) : config(std::move(defaults)) {
+  for (const auto& [name, entry] : registry<MixerKind>()) kinds_[name] = entry.make();
+}
+
+void ModelKind::declare(Fields& f) {
+  config.declare(f);
+  for (const auto& [name, kind] : kinds_) kind->declare(f);
+}
+
+std::unique_ptr<SequenceModel> ModelKind::make(size_t vocabulary) const {
+  return std::make_unique<SequenceModel>(config, vocabulary, kinds_);
+}
+
+}  // namespace gnomon
