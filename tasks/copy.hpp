@@ -8,13 +8,13 @@
 //
 // Example: payload 4, symbols 20, length 7 (so the gap is 2), test_batch of Random(1):
 //
-//   position   0  1  2  3  4  5  6  7  8  9
-//   token     @TOKENS@
-//   target    @TARGETS@
+//   position 0  1  2  3  4  5  6  7  8  9
+//   token   17 13  4 15 20 20 21 17 13  4
+//   target   .  .  .  .  .  . 17 13  4 15
 //
 // `length` is the distance, how far back the symbol to copy lies. The first one to be predicted
-// would stand at position 7, right after the delimiter, and its source stands at 0: 7 - 0 = P + g + 1.
-// It is the same for every symbol of the payload. (A token that must answer looks back one less.)
+// stands at position 7, right after the delimiter 21, and its source at 0: 7 - 0 = P + g + 1. It is
+// the same for every symbol of the payload. (The token that must answer looks back one less.)
 #pragma once
 
 #include "tasks/task.hpp"

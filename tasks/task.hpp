@@ -23,8 +23,8 @@ class Task {
   /// The shortest sensible length.
   virtual size_t shortest_length() const = 0;
   /// Can batches of this length be made? The two calls below begin with this question; a program
-  /// asks it before it starts. Throws Error(Exit::usage) when the length is too short or too long to
-  /// count positions in 32 bits; a task whose data is finite adds Error(Exit::input).
+  /// asks it before it starts. Throws Error(Exit::usage) when the length is too short or too long
+  /// to count positions in 32 bits; a task whose data is finite adds Error(Exit::input).
   virtual void check_length(size_t length) const {
     constexpr size_t longest = size_t{1} << 30;
     if (length < shortest_length() || length > longest)

@@ -53,13 +53,15 @@ Counts continuations(std::string_view text, std::string_view crop) {
 
 void TextTask::declare(Fields& f) {
   f.text("file", files_, "text file to read; several, separated by commas, are joined");
-  f.number("validation", part_, 0.001, 0.9, "part of the text, at its end, that is kept for testing");
+  f.number("validation", part_, 0.001, 0.9,
+           "part of the text, at its end, that is kept for testing");
 }
 
 void TextTask::prepare() {
   const std::vector<std::string> names = split(files_, ',');
   if (names.empty() || std::find(names.begin(), names.end(), "") != names.end())
-    fail(Exit::usage, "--file: expected names of text files, separated by commas, got '{}'", files_);
+    fail(Exit::usage, "--file: expected names of text files, separated by commas, got '{}'",
+         files_);
   bytes_.clear();
   for (const std::string& name : names) {
     const std::string text = read_file(name, kMostBytes - bytes_.size());
@@ -85,7 +87,8 @@ void TextTask::check_length(size_t length) const {
   const size_t smaller = std::min(train().size(), validation().size());
   if (smaller < length + 1)
     fail(Exit::input,
-         "text: {}: {} bytes, split into {} to train and {} to test; a length of {} needs {} in each",
+         "text: {}: {} bytes, split into {} to train and {} to test; a length of {} needs {} in "
+         "each",
          files_, bytes_.size(), train().size(), validation().size(), length, length + 1);
 }
 

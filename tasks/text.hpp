@@ -7,10 +7,10 @@
 // crop, its last target too, lies in the split: the two never share a byte.
 //
 // Example: a file that holds "to be, or not to be, that is", validation .5, length 9,
-// test_batch of Random(1). The validation split is "to be, that is":
+// test_batch of Random(1), a blank written as _. The validation split is "to be, that is":
 //
-//   token     @TOKENS@
-//   target    @TARGETS@
+//   token    e  ,  _  t  h  a  t  _  i
+//   target   ,  _  t  h  a  t  _  i  s
 #pragma once
 
 #include "tasks/task.hpp"
@@ -39,7 +39,8 @@ class TextTask final : public Task {
   /// How often the commonest byte of the train split stands in the validation split.
   double chance() const override { return chance_; }
   bool in_bits_per_byte() const override { return true; }
-  /// -mean log2 p(byte) over the validation split; p = (count + 1) / (all + 256) in the train split.
+  /// -mean log2 p(byte) over the validation split; p = (count + 1) / (all + 256) in the train
+  /// split.
   std::optional<double> baseline_bits_per_byte() const override { return baseline_; }
 
  private:

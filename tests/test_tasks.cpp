@@ -1,6 +1,8 @@
 // Every registered task must pass what stands under "every task"; a task without a row fails.
 #include <doctest/doctest.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -17,7 +19,8 @@ struct TemporaryFile {
   explicit TemporaryFile(const std::string& content) {
     static int count = 0;
     path = (std::filesystem::temp_directory_path() /
-            fmt::format("gnomon-test-tasks-{}-{}", getpid(), count++)).string();
+            fmt::format("gnomon-test-tasks-{}-{}", getpid(), count++))
+               .string();
     std::ofstream(path, std::ios::binary) << content;
   }
   ~TemporaryFile() { std::filesystem::remove(path); }
@@ -54,9 +57,9 @@ struct Row {
 std::vector<Row> rows() {
   static const TemporaryFile kNoise(noise(200'000));
   return {
-      {"copy", {{"payload", "8"}}, 21, 0},
-      {"copy", {{"payload", "5"}, {"symbols", "3"}, {"gap-symbols", "4"}}, 40, 0},
-      {"text", {{"file", kNoise.path}}, 24, 0},
+      {"copy", {{"payload", "8"}}, 21, 477176465966134720u},
+      {"copy", {{"payload", "5"}, {"symbols", "3"}, {"gap-symbols", "4"}}, 40, 104639585490791363u},
+      {"text", {{"file", kNoise.path}}, 24, 11218593587333677626u},
   };
 }
 
@@ -68,8 +71,8 @@ struct Numbers {
 };
 
 size_t scored(const Batch& batch) {
-  return static_cast<size_t>(std::count_if(batch.targets.begin(), batch.targets.end(),
-                                           [](int32_t t) { return t >= 0; }));
+  return static_cast<size_t>(
+      std::count_if(batch.targets.begin(), batch.targets.end(), [](int32_t t) { return t >= 0; }));
 }
 
 double accuracy(const Index& answers, const Batch& batch) {
@@ -87,8 +90,8 @@ uint64_t fingerprint(const Task& task, size_t length) {
     for (const int32_t v : numbers) hash = (hash ^ static_cast<uint32_t>(v)) * 0x100000001b3u;
   };
   for (uint64_t seed = 1; seed <= 3; ++seed)
-    for (const Batch& batch : {task.train_batch(2, length, Random(seed)),
-                               task.test_batch(2, length, Random(seed))}) {
+    for (const Batch& batch :
+         {task.train_batch(2, length, Random(seed)), task.test_batch(2, length, Random(seed))}) {
       take(batch.tokens);
       take(batch.targets);
     }
@@ -189,10 +192,12 @@ TEST_CASE("every task: the commonest answer of the training batches scores the s
     const Batch seen = task->train_batch(200, row.length, Random(1));
     for (const int32_t t : seen.targets)
       if (t >= 0) ++counts[static_cast<size_t>(t)];
-    const auto guess = static_cast<int32_t>(std::max_element(counts.begin(), counts.end()) - counts.begin());
+    const auto guess =
+        static_cast<int32_t>(std::max_element(counts.begin(), counts.end()) - counts.begin());
 
-    const Batch batch = task->test_batch(200, row.length, Random(2));
-    const double p = task->chance(), deviation = std::sqrt(p * (1 - p) / static_cast<double>(scored(batch)));
+    const Batch batch = task->test_batch(400, row.length, Random(2));
+    const double p = task->chance(),
+                 deviation = std::sqrt(p * (1 - p) / static_cast<double>(scored(batch)));
     CHECK(p > 0);
     CHECK(std::abs(accuracy(Index(batch.targets.shape(), guess), batch) - p) < 4 * deviation);
     CHECK(4 * deviation < p / 3);  // the bound says something
@@ -205,8 +210,8 @@ TEST_CASE("every task: a length that is too short, or beyond 32 bits, is a usage
     const auto task = make_task(row.task, row.options);
     const size_t shortest = task->shortest_length();
     for (const size_t bad : {size_t{0}, shortest - 1, (size_t{1} << 30) + 1, SIZE_MAX}) {
-      const std::string expected =
-          fmt::format("length ({}): expected {} to 1073741824, got {}", task->length_meaning(), shortest, bad);
+      const std::string expected = fmt::format("length ({}): expected {} to 1073741824, got {}",
+                                               task->length_meaning(), shortest, bad);
       CHECK(sentence(Exit::usage, [&] { task->train_batch(1, bad, Random(1)); }) == expected);
       CHECK(sentence(Exit::usage, [&] { task->test_batch(1, bad, Random(1)); }) == expected);
       CHECK(sentence(Exit::usage, [&] { task->check_length(bad); }) == expected);
@@ -217,16 +222,21 @@ TEST_CASE("every task: a length that is too short, or beyond 32 bits, is a usage
 }
 
 TEST_CASE("tasks: wrong options are usage errors with a sentence") {
-  const auto wrong = [](const std::string& task, const std::string& option, const std::string& value) {
+  const auto wrong = [](const std::string& task, const std::string& option,
+                        const std::string& value) {
     return sentence(Exit::usage, [&] { make_task(task, {{option, value}}); });
   };
-  CHECK(wrong("copy", "payload", "0") == "--payload: expected a whole number from 1 to 65536, got '0'");
-  CHECK(wrong("copy", "symbols", "1") == "--symbols: expected a whole number from 2 to 65536, got '1'");
-  CHECK(wrong("copy", "symbols", "-1") == "--symbols: expected a whole number from 2 to 65536, got '-1'");
+  CHECK(wrong("copy", "payload", "0") ==
+        "--payload: expected a whole number from 1 to 65536, got '0'");
+  CHECK(wrong("copy", "symbols", "1") ==
+        "--symbols: expected a whole number from 2 to 65536, got '1'");
+  CHECK(wrong("copy", "symbols", "-1") ==
+        "--symbols: expected a whole number from 2 to 65536, got '-1'");
   CHECK(wrong("copy", "gap-symbols", "x") ==
         "--gap-symbols: expected a whole number from 1 to 65536, got 'x'");
   CHECK(wrong("copy", "symbol", "20") == "unknown option 'symbol'; did you mean 'symbols'?");
-  CHECK(wrong("text", "validation", "0") == "--validation: expected a number from 0.001 to 0.9, got '0'");
+  CHECK(wrong("text", "validation", "0") ==
+        "--validation: expected a number from 0.001 to 0.9, got '0'");
   CHECK(wrong("text", "validation", ".5") ==
         "--file: expected names of text files, separated by commas, got ''");
   CHECK(wrong("text", "file", "a.txt,,b.txt") ==
@@ -299,9 +309,11 @@ TEST_CASE("text: train and test never share a byte, and every crop can be drawn"
   for (size_t size = 4; size <= 9; ++size)
     for (const char* part : {".3", ".5", ".7"}) {
       std::string text;
-      for (size_t i = 0; i < size; ++i) text += static_cast<char>('a' + i);  // a byte is its position
+      for (size_t i = 0; i < size; ++i)
+        text += static_cast<char>('a' + i);  // a byte is its position
       const TemporaryFile file(text);
-      const auto kept = static_cast<size_t>(std::llround(std::stod(part) * static_cast<double>(size)));
+      const auto kept =
+          static_cast<size_t>(std::llround(std::stod(part) * static_cast<double>(size)));
       const size_t boundary = size - kept;
       if (std::min(boundary, kept) < 2) continue;
       const auto task = make_task("text", {{"file", file.path}, {"validation", part}});
@@ -333,7 +345,8 @@ TEST_CASE("text: every byte passes through unchanged, line ends, NUL and invalid
   const TemporaryFile file(text + text);
   const auto task = make_task("text", {{"file", file.path}, {"validation", ".5"}});
   const size_t length = text.size() - 1;  // one crop fits in each split: all of it
-  for (const Batch& batch : {task->train_batch(1, length, Random(1)), task->test_batch(1, length, Random(1))})
+  for (const Batch& batch :
+       {task->train_batch(1, length, Random(1)), task->test_batch(1, length, Random(1))})
     for (size_t n = 0; n < length; ++n) {
       CHECK(batch.tokens(0, n) == static_cast<unsigned char>(text[n]));
       CHECK(batch.targets(0, n) == static_cast<unsigned char>(text[n + 1]));
@@ -341,12 +354,12 @@ TEST_CASE("text: every byte passes through unchanged, line ends, NUL and invalid
 }
 
 TEST_CASE("text: several files are joined in the order given") {
-  const TemporaryFile first("abc"), second("de");
-  const auto task = make_task(
-      "text", {{"file", second.path + " , " + first.path}, {"validation", ".6"}});
-  const Batch train = task->train_batch(1, 1, Random(1)), test = task->test_batch(1, 2, Random(1));
-  CHECK(Numbers(train).tokens == std::vector<int32_t>{'d'});
-  CHECK(Numbers(train).targets == std::vector<int32_t>{'e'});
+  const TemporaryFile first("abc"), second("def");
+  const auto task =
+      make_task("text", {{"file", second.path + " , " + first.path}, {"validation", ".5"}});
+  const Batch train = task->train_batch(1, 2, Random(1)), test = task->test_batch(1, 2, Random(1));
+  CHECK(Numbers(train).tokens == std::vector<int32_t>{'d', 'e'});
+  CHECK(Numbers(train).targets == std::vector<int32_t>{'e', 'f'});
   CHECK(Numbers(test).tokens == std::vector<int32_t>{'a', 'b'});
   CHECK(Numbers(test).targets == std::vector<int32_t>{'b', 'c'});
 }
@@ -363,14 +376,17 @@ TEST_CASE("text: chance and the bits of single bytes, counted by hand") {
 }
 
 TEST_CASE("text: where a crop has two continuations the oracle names the commoner") {
-  const TemporaryFile file("zzzzzz" "abxabyaby");
+  const TemporaryFile file(
+      "zzzzzz"
+      "abxabyaby");
   const auto task = make_task("text", {{"file", file.path}, {"validation", ".6"}});
   const Batch question{Index({1, 2}, {'a', 'b'}), Index({1, 2}, -1)};
   CHECK(task->oracle(question)(0, 0) == 'b');
   CHECK(task->oracle(question)(0, 1) == 'y');
   const Batch foreign{Index({1, 2}, {'q', 'q'}), Index({1, 2}, -1)};
-  CHECK(sentence(Exit::internal, [&] { task->oracle(foreign); })
-            .find("text: oracle: sequence 0 of the batch is not in ") == 0);
+  CHECK(sentence(Exit::internal, [&] {
+          task->oracle(foreign);
+        }).find("text: oracle: sequence 0 of the batch is not in ") == 0);
 }
 
 TEST_CASE("text: files that cannot be used are input errors that name the file and the sizes") {
@@ -387,7 +403,8 @@ TEST_CASE("text: files that cannot be used are input errors that name the file a
   CHECK(wrong(one.path) == "text: " + one.path +
                                ": 1 bytes, split into 1 to train and 0 to test; "
                                "a length of 1 needs 2 in each");
-  const auto task = make_task("text", {{"file", some.path}, {"validation", ".3"}});  // 6 and 3 bytes
+  const auto task =
+      make_task("text", {{"file", some.path}, {"validation", ".3"}});  // 6 and 3 bytes
   task->test_batch(1, 2, Random(1));
   CHECK(sentence(Exit::input, [&] { task->check_length(3); }) ==
         "text: " + some.path +
