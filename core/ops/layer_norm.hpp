@@ -24,9 +24,7 @@ inline Var layer_norm(const Var& x, const Var& gain, const Var& bias, real eps =
   parallel_for(R, 32, [&](size_t begin, size_t end) {
     for (size_t r = begin; r < end; ++r) {
       const real* from = x.value().row(r);
-      const real mean = simd::sum_of(
-                            D, [](auto v) { return v; }, from) /
-                        static_cast<real>(D);
+      const real mean = simd::sum(from, D) / static_cast<real>(D);
       // A second look at a row in cache: the one-pass formula loses all digits at a large mean.
       const real variance = simd::sum_of(
                                 D, [mean](auto v) { return (v - mean) * (v - mean); }, from) /

@@ -42,8 +42,7 @@ inline Var softmax(const Var& x, const Index& mask = {}, real tau = 1) {
           K, to, [&](auto v) { return xsimd::exp((v - top) * (1 / tau)); }, from);
       if (allowed)
         for (size_t k = 0; k < K; ++k) to[k] = allowed[k] < 0 ? real{0} : to[k];
-      const real norm = 1 / simd::sum_of(
-                                K, [](auto v) { return v; }, to);
+      const real norm = 1 / simd::sum(to, K);
       simd::map_range(
           K, to, [norm](auto v) { return v * norm; }, to);
     }

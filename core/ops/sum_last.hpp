@@ -13,9 +13,7 @@ inline Var sum_last(const Var& x) {
   const size_t K = x.shape().last();
   Array y(Shape(std::vector<size_t>(x.shape().begin(), x.shape().end() - 1)));
   parallel_for(y.size(), 64, [&](size_t begin, size_t end) {
-    for (size_t r = begin; r < end; ++r)
-      y.data()[r] = simd::sum_of(
-          K, [](auto v) { return v; }, x.value().row(r));
+    for (size_t r = begin; r < end; ++r) y.data()[r] = simd::sum(x.value().row(r), K);
   });
   return record("sum_last", y, {x}, [K](const Array& dy, Inputs in) {
     auto [dx, beta] = in.blend(0);

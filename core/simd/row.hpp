@@ -56,6 +56,12 @@ real sum_of(size_t n, F&& f, const X*... x) {
   return sum;
 }
 
+/// sum_e x_e
+inline real sum(const real* x, size_t n) {
+  return sum_of(
+      n, [](auto v) { return v; }, x);
+}
+
 /// max_e x_e; NaN if any element is NaN; -infinity for n = 0.
 inline real max(const real* x, size_t n) {
   real best = -std::numeric_limits<real>::infinity();
@@ -84,12 +90,14 @@ inline real max(const real* x, size_t n) {
 
 /// y += a x
 inline void add_scaled(real* y, real a, const real* x, size_t n) {
-  map_range(n, y, [a](const Pack& v, const Pack& w) { return xsimd::fma(Pack(a), w, v); }, y, x);
+  map_range(
+      n, y, [a](const Pack& v, const Pack& w) { return xsimd::fma(Pack(a), w, v); }, y, x);
 }
 
 /// y += x
 inline void add_to(real* y, const real* x, size_t n) {
-  map_range(n, y, [](const Pack& v, const Pack& w) { return v + w; }, y, x);
+  map_range(
+      n, y, [](const Pack& v, const Pack& w) { return v + w; }, y, x);
 }
 
 }  // namespace gnomon::simd

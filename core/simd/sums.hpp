@@ -42,12 +42,11 @@ inline void column_sums(const real* x, size_t R, size_t n, real* sum) {
 inline real total(const Array& x) {
   Array partial({(x.size() + kElementGrain - 1) / kElementGrain});
   parallel_for(x.size(), kElementGrain, [&](size_t begin, size_t end) {
-    partial.data()[begin / kElementGrain] = sum_of(
-        end - begin, [](auto v) { return v; }, x.data() + begin);
+    partial.data()[begin / kElementGrain] = sum(x.data() + begin, end - begin);
   });
-  double sum = 0;
-  for (const real p : partial) sum += double{p};
-  return static_cast<real>(sum);
+  double all = 0;
+  for (const real p : partial) all += double{p};
+  return static_cast<real>(all);
 }
 
 }  // namespace gnomon::simd
