@@ -20,7 +20,8 @@ namespace {
 
 std::vector<std::string> names(const Module& module) {
   std::vector<std::string> all;
-  for (const Parameter& p : module.parameters()) all.push_back(p.name + " " + p.var->shape().text());
+  for (const Parameter& p : module.parameters())
+    all.push_back(p.name + " " + p.var->shape().text());
   return all;
 }
 
@@ -91,11 +92,11 @@ struct Twice final : Module {
 
 TEST_CASE("module: names are dotted, in order of declaration") {
   const Tower tower(2);
-  CHECK(names(tower) == std::vector<std::string>{
-                            "blocks.0.before [2]", "blocks.0.inner.weight [2,3]",
-                            "blocks.0.inner.bias [2]", "blocks.0.after []", "blocks.1.before [2]",
-                            "blocks.1.inner.weight [2,3]", "blocks.1.inner.bias [2]",
-                            "blocks.1.after []", "last [4]"});
+  CHECK(names(tower) ==
+        std::vector<std::string>{"blocks.0.before [2]", "blocks.0.inner.weight [2,3]",
+                                 "blocks.0.inner.bias [2]", "blocks.0.after []",
+                                 "blocks.1.before [2]", "blocks.1.inner.weight [2,3]",
+                                 "blocks.1.inner.bias [2]", "blocks.1.after []", "last [4]"});
   CHECK(tower.parameter_count() == 2 * (2 + 6 + 2 + 1) + 4);
 }
 
@@ -168,8 +169,9 @@ TEST_CASE("linear: x w^T + b, with and without a bias") {
     const Array x = Random(1).normal({2, 4, 5}), y = linear(x).value();
     CHECK(y.shape() == Shape{2, 4, 3});
     for (size_t r = 0; r < 8; ++r)
-      check_row(y, r, plain_linear(row(x, r), find(linear, "weight").value(),
-                                   bias ? find(linear, "bias").value() : Array()));
+      check_row(y, r,
+                plain_linear(row(x, r), find(linear, "weight").value(),
+                             bias ? find(linear, "bias").value() : Array()));
   }
   CHECK_THROWS_AS(Linear(5, 3)(ones({2, 4})), Error);
 }
@@ -256,16 +258,17 @@ TEST_CASE("norm: each kind against its formula, with gains and biases that are n
 TEST_CASE("feed-forward: down(gelu(up(x)))") {
   FeedForward feed_forward(5, 9);
   feed_forward.initialise(3);
-  CHECK(names(feed_forward) ==
-        std::vector<std::string>{"up.weight [9,5]", "up.bias [9]", "down.weight [5,9]", "down.bias [5]"});
+  CHECK(names(feed_forward) == std::vector<std::string>{"up.weight [9,5]", "up.bias [9]",
+                                                        "down.weight [5,9]", "down.bias [5]"});
   const Array x = Random(2).normal({2, 3, 5}), y = feed_forward(x).value();
   CHECK(y.shape() == x.shape());
   for (size_t r = 0; r < 6; ++r) {
     std::vector<double> h = plain_linear(row(x, r), find(feed_forward, "up.weight").value(),
                                          find(feed_forward, "up.bias").value());
     for (double& v : h) v *= (1 + std::erf(v / std::sqrt(2))) / 2;
-    check_row(y, r, plain_linear(h, find(feed_forward, "down.weight").value(),
-                                 find(feed_forward, "down.bias").value()));
+    check_row(y, r,
+              plain_linear(h, find(feed_forward, "down.weight").value(),
+                           find(feed_forward, "down.bias").value()));
   }
 }
 
