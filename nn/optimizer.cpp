@@ -11,12 +11,12 @@ using simd::kElementGrain, simd::kLanes, simd::Pack;
 
 /// What is the same for all numbers of a parameter in one step.
 struct StepScalars {
-  real keep;                // 1 - rate decay
-  real beta1, fresh1;       // fresh = 1 - beta
+  real keep;           // 1 - rate decay
+  real beta1, fresh1;  // fresh = 1 - beta
   real beta2, fresh2;
-  real root_scale;          // 1 / sqrt(1 - beta2^t)
+  real root_scale;  // 1 / sqrt(1 - beta2^t)
   real epsilon;
-  real stride;              // rate / (1 - beta1^t)
+  real stride;  // rate / (1 - beta1^t)
 };
 
 /// One register of numbers.
@@ -150,7 +150,8 @@ double clip_gradients(const std::vector<Parameter>& parameters, double max_norm)
     Array& g = p.var->grad();
     if (g.empty()) continue;
     if (g.shared()) g = g.clone();  // one array may be the gradient of two parameters
-    simd::map(g, [scale](const Pack& v) { return v * scale; }, g);
+    simd::map(
+        g, [scale](const Pack& v) { return v * scale; }, g);
   }
   return norm;
 }

@@ -36,8 +36,8 @@ double ScheduleConfig::rate(size_t step, size_t steps) const {
   const double warm = step < warmup ? at / rise : 1;
   double decay = 1;
   if (schedule == "cosine")
-    decay = final_fraction + (1 - final_fraction) *
-                                 (1 + std::cos(std::numbers::pi * progress(at, rise, last))) / 2;
+    decay = final_fraction +
+            (1 - final_fraction) * (1 + std::cos(std::numbers::pi * progress(at, rise, last))) / 2;
   else if (schedule == "linear-tail")
     decay = 1 - (1 - final_fraction) * progress(at / last, std::max(kTailBegins, rise / last), 1);
   else

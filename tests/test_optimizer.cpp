@@ -45,7 +45,8 @@ TEST_CASE("adamw: the first steps of a scalar have a closed form") {
   for (size_t t = 1; t <= 4; ++t) {
     toy.var(0).grad() = Array({}, real{-2});
     adamw.step(0.1);
-    CHECK(toy.var(0).value().item() == Approx(5 + static_cast<double>(t) * 0.1 * 2 / 2.5).epsilon(1e-6));
+    CHECK(toy.var(0).value().item() ==
+          Approx(5 + static_cast<double>(t) * 0.1 * 2 / 2.5).epsilon(1e-6));
   }
   CHECK(adamw.steps() == 4);
 }
@@ -57,7 +58,8 @@ TEST_CASE("adamw: equals a plain twin in double over 20 steps, at sizes around t
     const AdamWConfig config{.beta1 = 0.8, .beta2 = 0.95, .epsilon = 1e-6, .weight_decay = 0.1};
     AdamW adamw(toy.parameters(), config);
     std::vector<std::vector<double>> p(2), m(2, std::vector<double>(n)), v(m);
-    for (size_t i = 0; i < 2; ++i) p[i].assign(toy.var(i).value().begin(), toy.var(i).value().end());
+    for (size_t i = 0; i < 2; ++i)
+      p[i].assign(toy.var(i).value().begin(), toy.var(i).value().end());
     for (size_t t = 1; t <= 20; ++t) {
       const double rate = 0.01 * static_cast<double>(t);
       set_gradients(toy, t);
@@ -142,7 +144,8 @@ TEST_CASE("adamw: continues bit for bit from its saved state") {
   for (size_t i = 0; i < 2; ++i) saved.push_back(toy.var(i).value().clone());
   run(toy, first, 4, 6);
 
-  for (size_t i = 0; i < 2; ++i) std::copy(saved[i].begin(), saved[i].end(), other.var(i).value().begin());
+  for (size_t i = 0; i < 2; ++i)
+    std::copy(saved[i].begin(), saved[i].end(), other.var(i).value().begin());
   second.restore(state, 3);
   CHECK(second.steps() == 3);
   run(other, second, 4, 6);

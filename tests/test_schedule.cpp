@@ -27,8 +27,9 @@ TEST_CASE("schedule: constant stays, cosine and linear-tail fall to the final fr
 
   const ScheduleConfig cosine{
       .learning_rate = 1, .warmup = 10, .schedule = "cosine", .final_fraction = 0.2};
-  CHECK(cosine.rate(35, 110) == Approx(0.2 + 0.8 * (1 + std::sqrt(0.5)) / 2));  // a quarter: 45 degrees
-  CHECK(cosine.rate(60, 110) == Approx(0.6));                                   // half way
+  CHECK(cosine.rate(35, 110) ==
+        Approx(0.2 + 0.8 * (1 + std::sqrt(0.5)) / 2));  // a quarter: 45 degrees
+  CHECK(cosine.rate(60, 110) == Approx(0.6));           // half way
   CHECK(cosine.rate(110, 110) == Approx(0.2));
 
   const ScheduleConfig tail{
@@ -52,7 +53,8 @@ TEST_CASE("schedule: a run shorter than its warm-up only rises") {
 }
 
 TEST_CASE("schedule: a step outside of the run is an error") {
-  CHECK_THROWS_WITH_AS(ScheduleConfig{}.rate(0, 10), "schedule: step: expected 1 to 10, got 0", Error);
+  CHECK_THROWS_WITH_AS(ScheduleConfig{}.rate(0, 10), "schedule: step: expected 1 to 10, got 0",
+                       Error);
   CHECK_THROWS_AS(ScheduleConfig{}.rate(11, 10), Error);
   CHECK_THROWS_AS(TemperatureConfig{}.at(0, 10), Error);
   CHECK_THROWS_AS(TemperatureConfig{}.at(11, 10), Error);
@@ -86,7 +88,8 @@ TEST_CASE("temperature: held, geometric, held") {
   CHECK(c.at(100, 100) == Approx(0.25));
   CHECK(c.at(31, 100) / c.at(30, 100) == Approx(c.at(51, 100) / c.at(50, 100)));
 
-  const TemperatureConfig sudden{.temperature = 1, .final_temperature = 0.1, .hold = 0.5, .until = 0.5};
+  const TemperatureConfig sudden{
+      .temperature = 1, .final_temperature = 0.1, .hold = 0.5, .until = 0.5};
   CHECK(sudden.at(50, 100) == 1);
   CHECK(sudden.at(51, 100) == Approx(0.1));
 }
