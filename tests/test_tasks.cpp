@@ -224,8 +224,8 @@ TEST_CASE("every task: a length that is too short, or beyond 32 bits, is a usage
 }
 
 TEST_CASE("tasks: wrong options are usage errors with a sentence") {
-  const auto wrong = [](const std::string& task, const std::string& option,
-                        const std::string& value) {
+  const auto wrong =
+      [](const std::string& task, const std::string& option, const std::string& value) {
     return sentence(Exit::usage, [&] { make_task(task, {{option, value}}); });
   };
   CHECK(wrong("copy", "payload", "0") ==
