@@ -2,7 +2,6 @@
 #include <doctest/doctest.h>
 
 #include <fstream>
-#include <iostream>
 #include <sstream>
 
 // README begin
@@ -13,14 +12,14 @@ using namespace gnomon;
 
 void example(std::ostream& out) {
   const Var x = variable(Array({1, 3, 2}, {1, 2, 3, 4, 5, 6}));  // three tokens, width 2
-  const Var w = variable(Array({2, 2}, {1, 0, 0, 1}));
-  Tape tape;                                                     // from here on, ops are recorded
-  const Var read = gather_rows(x, Index({1, 3}, {0, 0, 1}));     // tokens 0 and 1 both read token 0
+  const Var w = variable(Array({2, 2}, {0, 1, 1, 0}));           // swaps the two numbers
+  Tape tape;                                                     // from here on ops are recorded
+  const Var read = gather_rows(x, Index({1, 3}, {0, 0, 1}));     // tokens 0 and 1 both read 0
   const Var y = add(x, affine(read, w));
   tape.print(out);
-  tape.backward(y, ones(y.shape()));                             // one loop, last node first
-  out << "y    " << fmt::format("{}", fmt::join(y.value(), " ")) << "\n";
-  out << "dx   " << fmt::format("{}", fmt::join(x.grad(), " ")) << "\n";
+  tape.backward(y, ones(y.shape()));  // one loop, last node first; dy = 1 everywhere
+  out << fmt::format(" y  {}\n", fmt::join(y.value(), " "));
+  out << fmt::format("dx  {}\n", fmt::join(x.grad(), " "));
 }
 // README end
 
@@ -44,7 +43,11 @@ std::string between(const std::string& text, const std::string& begin, const std
 
 TEST_CASE("core/README.md: the example is compiled code") {
   CHECK(between(file("core/README.md"), "```cpp\n", "```") ==
-        between(file("tests/test_readme_core.cpp"), "// README begin" "\n", "// README end" "\n"));
+        between(file("tests/test_readme_core.cpp"),
+                "// README begin"
+                "\n",
+                "// README end"
+                "\n"));
 }
 
 TEST_CASE("core/README.md: the example prints what stands there") {

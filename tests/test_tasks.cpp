@@ -98,8 +98,8 @@ uint64_t fingerprint(const Task& task, size_t length) {
   return hash;
 }
 
-std::string header(const std::string& task) {
-  std::ifstream in(std::string(GNOMON_SOURCE_DIR) + "/tasks/" + task + ".hpp");
+std::string source(const std::string& name) {
+  std::ifstream in(std::string(GNOMON_SOURCE_DIR) + "/tasks/" + name);
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
@@ -125,11 +125,13 @@ std::string sentence(Exit code, const std::function<void()>& act) {
 
 }  // namespace
 
-TEST_CASE("every task has a row in this file") {
+TEST_CASE("every task has a row in this file, and one in the folder's README") {
   std::vector<std::string> tested;
   for (const Row& row : rows())
     if (tested.empty() || tested.back() != row.task) tested.push_back(row.task);
   CHECK(tested == registered_names<Task>());
+  for (const std::string& name : tested)
+    CHECK(source("README.md").find("\n| `" + name + "` |") != std::string::npos);
 }
 
 TEST_CASE("every task: batches are a pure function of the stream") {
@@ -222,8 +224,8 @@ TEST_CASE("every task: a length that is too short, or beyond 32 bits, is a usage
 }
 
 TEST_CASE("tasks: wrong options are usage errors with a sentence") {
-  const auto wrong = [](const std::string& task, const std::string& option,
-                        const std::string& value) {
+  const auto wrong =
+      [](const std::string& task, const std::string& option, const std::string& value) {
     return sentence(Exit::usage, [&] { make_task(task, {{option, value}}); });
   };
   CHECK(wrong("copy", "payload", "0") ==
@@ -251,7 +253,7 @@ TEST_CASE("copy: the example of the header is what the generator makes") {
   const std::string example =
       line("token", batch.tokens, number) + line("target", batch.targets, number);
   INFO(example);
-  CHECK(header("copy").find(example) != std::string::npos);
+  CHECK(source("copy.hpp").find(example) != std::string::npos);
 }
 
 TEST_CASE("copy: payload, gap, delimiter, payload; only the copy is scored") {
@@ -302,7 +304,7 @@ TEST_CASE("text: the example of the header is what the generator makes") {
   const std::string example =
       line("token", batch.tokens, letter) + line("target", batch.targets, letter);
   INFO(example);
-  CHECK(header("text").find(example) != std::string::npos);
+  CHECK(source("text.hpp").find(example) != std::string::npos);
 }
 
 TEST_CASE("text: train and test never share a byte, and every crop can be drawn") {
