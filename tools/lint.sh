@@ -71,7 +71,7 @@ having code 'xsimd::rsqrt\b' |
 having code 'xt::linalg\b' | fault "xt::linalg returns wrong shapes: use core/gemm.hpp"
 having code 'xt::load_npy\b' | fault "xt::load_npy trusts hostile files: use safetensors"
 cat "$work/cmake" "$work/code" "$work/shell" >"$work/flags"
-having flags '-ff[a]st-math|"f[a]st-math"|-Of[a]st|-funsafe-math' |
+having flags '-ff[a]st-math|"f[a]st-math"|-Of[a]st|-fun[s]afe-math' |
   fault "fast-math breaks NaN checks and bit-equal results: leave it off"
 
 # --- Third parties: each has a row that says why it is here ----------------------------------------
@@ -114,7 +114,7 @@ while IFS= read -r file; do
 done <"$work/files"
 sort -u -o "$work/faults" "$work/faults"  # a stray folder is one fault, not one for each of its files
 
-files '/' | except '^\.' | sed 's,/[^/]*$,,' | sort -u | while IFS= read -r folder; do
+files '/' | except '^\.\|^tests/.*/' | sed 's,/[^/]*$,,' | sort -u | while IFS= read -r folder; do
   [ -f "$folder/README.md" ] ||
     echo "$folder:1:" | fault "no README.md: say what lives here, what may not, and the reading order"
 done
@@ -125,14 +125,19 @@ files '(^|/)README\.md$' | while IFS= read -r readme; do
   [ "$folder" = . ] && limit=110
   length=$(wc -l <"$readme")
   [ "$length" -le $limit ] || echo "$readme:$length:" | fault "over $limit lines: a README is one page"
-  # Links, and names between backquotes that look like a file or folder of ours.
-  { grep -noP '\]\(\K[^)#\s]+(?=[)#])|`\K[\w.-]+(/[\w.-]+)*/?(?=`)' "$readme" || true; } | while IFS=: read -r at path; do
-    case $path in
-      http* | *NAME* | build/* | runs/*) continue ;;
-      *.hpp | *.cpp | *.sh | *.py | *.md) ;;
-      */*) [ -e "${path%%/*}" ] || [ -e "$folder/${path%%/*}" ] || continue ;;
-      *) continue ;;
-    esac
+  # Links, and those names between backquotes that look like a file or folder of ours.
+  {
+    grep -noP '\]\(\K[^)#\s]+' "$readme" | except ':http' || true
+    { grep -noP '`\K[\w.-]+(/[\w.-]+)*/?(?=`)' "$readme" || true; } | while IFS=: read -r at path; do
+      case $path in
+        *NAME* | build/* | runs/*) continue ;;
+        *.hpp | *.cpp | *.sh | *.py | *.md) ;;
+        */*) [ -e "${path%%/*}" ] || [ -e "$folder/${path%%/*}" ] || continue ;;
+        *) continue ;;
+      esac
+      echo "$at:$path"
+    done
+  } | while IFS=: read -r at path; do
     [ -e "$folder/$path" ] || [ -e "$path" ] || echo "$readme:$at:" | fault "$path does not exist"
   done
 done
@@ -142,5 +147,5 @@ if [ -x tools/format.sh ]; then
   unformatted=$(tools/format.sh --check 2>/dev/null) || [ $? -eq 2 ] || echo "$unformatted" >>"$work/faults"
 fi
 
-LC_ALL=C sort -t: -k1,1 -k2,2n -u "$work/faults"
+LC_ALL=C sort -t: -k1,1 -k2,2n "$work/faults" | uniq
 [ ! -s "$work/faults" ]
