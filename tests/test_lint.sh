@@ -80,7 +80,7 @@ breaks core/a.hpp 'int a();' "without #pragma once"
 breaks core/long.cpp "$(printf '\\n%.0s' {1..450})" "over 450 lines" 451
 breaks extra/a.txt 'x' "not one of the agreed entries" 0
 breaks notes.md 'x' "not one of the agreed entries"
-breaks nn/mixers/a.cpp 'int a;' "no README.md" 0
+breaks nn/mixers/a.cpp 'int a;' "no README.md here" 0
 breaks nn/README.md 'First `layer.hpp`, then `gone.hpp`.' "gone.hpp does not exist"
 breaks nn/README.md 'See [this](gone.md).' "gone.md does not exist"
 breaks nn/README.md 'See [the folder](gone/).' "gone/ does not exist"

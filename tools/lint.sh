@@ -91,7 +91,7 @@ having cmake 'find_(package|library|path)\s*\(' | while IFS= read -r line; do
 done
 
 # --- Every text -----------------------------------------------------------------------------------
-having text '.{101}' | except '^[^:]*\.md:' | fault "longer than 100 columns"
+having text '.{101}' | except '^[^:]*\.\(md\|ini\):' | fault "longer than 100 columns"
 having text '\t' | fault "a tab: indent with blanks"
 having text '\s$' | fault "blanks at the end of the line"
 having text '\b(TO[D]O|FIX[M]E|XX[X])\b' | fault "unfinished: do it, or leave it out"
@@ -114,9 +114,11 @@ while IFS= read -r file; do
 done <"$work/files"
 sort -u -o "$work/faults" "$work/faults"  # a stray folder is one fault, not one for each of its files
 
-files '/' | except '^\.\|^tests/.*/' | sed 's,/[^/]*$,,' | sort -u | while IFS= read -r folder; do
+# Folders and their parents, of which one has to say what the folder is.
+files '/' | except '^\.' | sed 's,/[^/]*$,,' | sort -u | while IFS= read -r folder; do
   [ -f "$folder/README.md" ] ||
-    echo "$folder:1:" | fault "no README.md: say what lives here, what may not, and the reading order"
+    grep -qsF "\`${folder##*/}/\`" "$(dirname "$folder")/README.md" ||
+    echo "$folder:1:" | fault "no README.md here, and none above that says what \`${folder##*/}/\` is"
 done
 
 # --- Every README: short, and true about files ------------------------------------------------------
