@@ -85,8 +85,8 @@ breaks nn/README.md 'First `layer.hpp`, then `gone.hpp`.' "gone.hpp does not exi
 breaks nn/README.md 'See [this](gone.md).' "gone.md does not exist"
 breaks nn/README.md 'See [the folder](gone/).' "gone/ does not exist"
 breaks README.md 'See `nn/gone.hpp`.' "nn/gone.hpp does not exist"
-breaks tasks/README.md "$(printf 'x\\n%.0s' {1..59})" "over 60 lines" 61
-breaks third_party/README.md "$(printf 'x\\n%.0s' {1..109})" "over 60 lines" 112
+breaks tasks/README.md "$(printf 'x\\n%.0s' {1..74})" "over 75 lines" 76
+breaks third_party/README.md "$(printf 'x\\n%.0s' {1..109})" "over 75 lines" 112
 
 # Format (only where that version of clang-format is installed).
 if "$good/tools/format.sh" --check >/dev/null; then

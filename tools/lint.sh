@@ -123,7 +123,7 @@ done
 
 # --- Every README: short, and true about files ------------------------------------------------------
 files '(^|/)README\.md$' | while IFS= read -r readme; do
-  folder=$(dirname "$readme") limit=60
+  folder=$(dirname "$readme") limit=75
   [ "$folder" = . ] && limit=110
   length=$(wc -l <"$readme")
   [ "$length" -le $limit ] || echo "$readme:$length:" | fault "over $limit lines: a README is one page"
