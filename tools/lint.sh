@@ -71,7 +71,7 @@ having code 'xsimd::rsqrt\b' |
 having code 'xt::linalg\b' | fault "xt::linalg returns wrong shapes: use core/gemm.hpp"
 having code 'xt::load_npy\b' | fault "xt::load_npy trusts hostile files: use safetensors"
 cat "$work/cmake" "$work/code" "$work/shell" >"$work/flags"
-having flags '-ff[a]st-math|"f[a]st-math"|-Of[a]st|-funsafe-math' |
+having flags '-ff[a]st-math|"f[a]st-math"|-Of[a]st|-fun[s]afe-math' |
   fault "fast-math breaks NaN checks and bit-equal results: leave it off"
 
 # --- Third parties: each has a row that says why it is here ----------------------------------------
@@ -91,7 +91,7 @@ having cmake 'find_(package|library|path)\s*\(' | while IFS= read -r line; do
 done
 
 # --- Every text -----------------------------------------------------------------------------------
-having text '.{101}' | except '^[^:]*\.md:' | fault "longer than 100 columns"
+having text '.{101}' | except '^[^:]*\.\(md\|ini\):' | fault "longer than 100 columns"
 having text '\t' | fault "a tab: indent with blanks"
 having text '\s$' | fault "blanks at the end of the line"
 having text '\b(TO[D]O|FIX[M]E|XX[X])\b' | fault "unfinished: do it, or leave it out"
@@ -114,25 +114,32 @@ while IFS= read -r file; do
 done <"$work/files"
 sort -u -o "$work/faults" "$work/faults"  # a stray folder is one fault, not one for each of its files
 
+# Folders and their parents, of which one has to say what the folder is.
 files '/' | except '^\.' | sed 's,/[^/]*$,,' | sort -u | while IFS= read -r folder; do
   [ -f "$folder/README.md" ] ||
-    echo "$folder:1:" | fault "no README.md: say what lives here, what may not, and the reading order"
+    grep -qsF "\`${folder##*/}/\`" "$(dirname "$folder")/README.md" ||
+    echo "$folder:1:" | fault "no README.md here, and none above that says what \`${folder##*/}/\` is"
 done
 
 # --- Every README: short, and true about files ------------------------------------------------------
 files '(^|/)README\.md$' | while IFS= read -r readme; do
-  folder=$(dirname "$readme") limit=60
+  folder=$(dirname "$readme") limit=75
   [ "$folder" = . ] && limit=110
   length=$(wc -l <"$readme")
   [ "$length" -le $limit ] || echo "$readme:$length:" | fault "over $limit lines: a README is one page"
-  # Links, and names between backquotes that look like a file or folder of ours.
-  { grep -noP '\]\(\K[^)#\s]+(?=[)#])|`\K[\w.-]+(/[\w.-]+)*/?(?=`)' "$readme" || true; } | while IFS=: read -r at path; do
-    case $path in
-      http* | *NAME* | build/* | runs/*) continue ;;
-      *.hpp | *.cpp | *.sh | *.py | *.md) ;;
-      */*) [ -e "${path%%/*}" ] || [ -e "$folder/${path%%/*}" ] || continue ;;
-      *) continue ;;
-    esac
+  # Links, and those names between backquotes that look like a file or folder of ours.
+  {
+    grep -noP '\]\(\K[^)#\s]+' "$readme" | except ':http' || true
+    { grep -noP '`\K[\w.-]+(/[\w.-]+)*/?(?=`)' "$readme" || true; } | while IFS=: read -r at path; do
+      case $path in
+        *NAME* | build/* | runs/*) continue ;;
+        *.hpp | *.cpp | *.sh | *.py | *.md) ;;
+        */*) [ -e "${path%%/*}" ] || [ -e "$folder/${path%%/*}" ] || continue ;;
+        *) continue ;;
+      esac
+      echo "$at:$path"
+    done
+  } | while IFS=: read -r at path; do
     [ -e "$folder/$path" ] || [ -e "$path" ] || echo "$readme:$at:" | fault "$path does not exist"
   done
 done
@@ -142,5 +149,5 @@ if [ -x tools/format.sh ]; then
   unformatted=$(tools/format.sh --check 2>/dev/null) || [ $? -eq 2 ] || echo "$unformatted" >>"$work/faults"
 fi
 
-LC_ALL=C sort -t: -k1,1 -k2,2n -u "$work/faults"
+LC_ALL=C sort -t: -k1,1 -k2,2n "$work/faults" | uniq
 [ ! -s "$work/faults" ]

@@ -41,6 +41,6 @@ install() { apt install --yes --no-install-recommends "${missing[@]}"; }
 echo "setup: installing ${missing[*]}"
 # The lists of packages are fetched only when they are absent or too old to be of use.
 install || { apt update && install; } || {
-  echo "setup: apt-get could not install ${missing[*]}: $(tail -n 1 "$log")" >&2
+  echo "setup: apt-get could not install ${missing[*]}: $(grep -m 1 '^E:' "$log")" >&2
   exit 1
 }

@@ -20,7 +20,7 @@ void map_range(size_t n, real* y, F&& f, const X*... x) {
   size_t e = 0;
   for (; e + kLanes <= n; e += kLanes) f(Pack::load_unaligned(x + e)...).store_unaligned(y + e);
   if (e == n) return;
-  const auto load_rest = [&](const real* from) {
+  [[maybe_unused]] const auto load_rest = [&](const real* from) {
     alignas(64) real rest[kLanes] = {};
     std::copy(from + e, from + n, rest);
     return Pack::load_aligned(rest);
