@@ -30,9 +30,12 @@ void map_range(size_t n, real* y, F&& f, const X*... x) {
   std::copy_n(rest, n - e, y + e);
 }
 
-/// y = f(x...) over whole arrays of equal size, in parallel. y may be one of the x.
+/// y = f(x...) over whole arrays of equal size, in parallel. y may be one of the x. Throws Error when
+/// the sizes differ.
 template <class F, class... X>
 void map(Array& y, F&& f, const X&... x) {
+  (expect(x.size() == y.size(), "map: expected an argument of {} elements, got shape {}", y.size(),
+          x.shape()), ...);
   parallel_for(y.size(), kElementGrain, [&](size_t begin, size_t end) {
     map_range(end - begin, y.data() + begin, f, (x.data() + begin)...);
   });
