@@ -6,11 +6,11 @@
 // K candidates, V vocabulary, F feed-forward width.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
-#include <numeric>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +19,18 @@
 
 #include "core/error.hpp"
 #include "core/memory.hpp"
+
+namespace gnomon {
+class Shape;
+}
+
+/// A Shape is an argument of fmt::format. In `expect` pass the shape, not its text(): text that is
+/// not needed is then not made.
+template <>
+struct fmt::formatter<gnomon::Shape> : fmt::formatter<std::string_view> {
+  template <class Context>
+  auto format(const gnomon::Shape& shape, Context& context) const;
+};
 
 namespace gnomon {
 
@@ -38,18 +50,17 @@ class Shape {
   explicit Shape(const std::vector<size_t>& extents) : Shape(extents.data(), extents.size()) {}
 
   size_t rank() const { return rank_; }
-  size_t operator[](size_t axis) const { return extents_[axis]; }
-  size_t& operator[](size_t axis) { return extents_[axis]; }
+  /// Throws Error when there is no such axis.
+  size_t operator[](size_t axis) const { return extents_[checked(axis)]; }
+  size_t& operator[](size_t axis) { return extents_[checked(axis)]; }
   size_t last() const { return rank_ ? extents_[rank_ - 1] : 1; }
-  size_t elements() const {
-    return std::accumulate(begin(), end(), size_t{1}, std::multiplies<>());
-  }
+  /// Throws Error when the number does not fit (extents may come from a file).
+  size_t elements() const { return product(rank_); }
   /// How many rows of last() elements there are.
-  size_t rows() const {
-    return rank_ ? std::accumulate(begin(), end() - 1, size_t{1}, std::multiplies<>()) : 1;
-  }
+  size_t rows() const { return product(rank_ ? rank_ - 1 : 0); }
   /// The same shape with another last extent.
   Shape with_last(size_t extent) const {
+    expect(rank_ > 0, "shape []: expected a last axis, got none");
     Shape s = *this;
     s.extents_[s.rank_ - 1] = extent;
     return s;
@@ -66,9 +77,28 @@ class Shape {
     expect(rank <= kMaxRank, "shape: expected at most {} axes, got {}", kMaxRank, rank);
     std::copy_n(extents, rank, extents_.begin());
   }
+  size_t checked(size_t axis) const {
+    expect(axis < rank_, "shape {}: expected an axis below {}, got {}", *this, rank_, axis);
+    return axis;
+  }
+  size_t product(size_t axes) const {
+    size_t p = 1;
+    for (size_t axis = 0; axis < axes; ++axis)
+      expect(!__builtin_mul_overflow(p, extents_[axis], &p), "shape {}: too many elements", *this);
+    return p;
+  }
   std::array<size_t, kMaxRank> extents_{};
   size_t rank_ = 0;
 };
+
+}  // namespace gnomon
+
+template <class Context>
+auto fmt::formatter<gnomon::Shape>::format(const gnomon::Shape& shape, Context& context) const {
+  return fmt::formatter<std::string_view>::format(shape.text(), context);
+}
+
+namespace gnomon {
 
 namespace detail {
 /// Bytes of every Tensor copied on this thread: the tape learns from it what a rule's closure keeps.
@@ -82,13 +112,13 @@ class Tensor {
  public:
   using Storage = xt::uvector<T, PoolAllocator<T>>;
 
-  Tensor() = default;  // no storage; size() is 0
+  Tensor() = default;  // no storage: shape [0]
   /// Uninitialised numbers.
   explicit Tensor(Shape shape)
       : shape_(shape), storage_(std::make_shared<Storage>(shape.elements())), size_(shape.elements()) {}
   Tensor(Shape shape, T fill) : Tensor(shape) { this->fill(fill); }
   Tensor(Shape shape, const std::vector<T>& numbers) : Tensor(shape) {
-    expect(numbers.size() == size_, "array {}: expected {} numbers, got {}", shape.text(), size_,
+    expect(numbers.size() == size_, "array {}: expected {} numbers, got {}", shape, size_,
            numbers.size());
     std::copy(numbers.begin(), numbers.end(), data());
   }
@@ -126,7 +156,7 @@ class Tensor {
   }
   /// The value of an array with one element.
   T item() const {
-    expect(size() == 1, "item: expected one element, got shape {}", shape_.text());
+    expect(size() == 1, "item: expected one element, got shape {}", shape_);
     return data()[0];
   }
 
@@ -139,7 +169,7 @@ class Tensor {
   /// The same numbers under another shape; the storage is shared.
   Tensor reshaped(Shape shape) const {
     expect(shape.elements() == size(), "reshape: expected {} elements as in {}, got shape {}", size(),
-           shape_.text(), shape.text());
+           shape_, shape);
     Tensor r = *this;
     r.shape_ = shape;
     return r;
@@ -156,18 +186,18 @@ class Tensor {
 
  private:
   size_t offset(std::initializer_list<size_t> indices) const {
-    expect(indices.size() == shape_.rank(), "array {}: expected {} indices, got {}", shape_.text(),
+    expect(indices.size() == shape_.rank(), "array {}: expected {} indices, got {}", shape_,
            shape_.rank(), indices.size());
     size_t at = 0, axis = 0;
     for (const size_t i : indices) {
       expect(i < shape_[axis], "array {}: axis {}: expected an index below {}, got {}",
-             shape_.text(), axis, shape_[axis], i);
+             shape_, axis, shape_[axis], i);
       at = at * shape_[axis++] + i;
     }
     return at;
   }
 
-  Shape shape_;
+  Shape shape_ = {0};
   std::shared_ptr<Storage> storage_;
   size_t size_ = 0;
 };
@@ -180,7 +210,7 @@ using Index = Tensor<int32_t>;  // positions; -1 means "none"
 template <size_t rank, class T>
 std::array<size_t, rank> dims(const Tensor<T>& x, std::string_view what) {
   expect(x.shape().rank() == rank, "{}: expected {} axes, got shape {}", what, rank,
-         x.shape().text());
+         x.shape());
   std::array<size_t, rank> extents{};
   std::copy(x.shape().begin(), x.shape().end(), extents.begin());
   return extents;
@@ -188,7 +218,7 @@ std::array<size_t, rank> dims(const Tensor<T>& x, std::string_view what) {
 
 template <class T>
 void expect_shape(const Tensor<T>& x, const Shape& shape, std::string_view what) {
-  expect(x.shape() == shape, "{}: expected shape {}, got {}", what, shape.text(), x.shape().text());
+  expect(x.shape() == shape, "{}: expected shape {}, got {}", what, shape, x.shape());
 }
 
 /// Every entry must lie in [lowest, limit); names the first that does not.
@@ -198,7 +228,7 @@ inline void expect_below(const Index& index, size_t limit, std::string_view what
     const int32_t v = index.data()[e];
     expect(v >= lowest && v < static_cast<int64_t>(limit),
            "{}: expected values in [{},{}), got {} at element {} of shape {}", what, lowest, limit, v,
-           e, index.shape().text());
+           e, index.shape());
   }
 }
 

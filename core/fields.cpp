@@ -34,18 +34,26 @@ void Fields::declare(Field field) {
   fields_.push_back(std::move(field));
 }
 
+// A saved configuration contains the defaults: they must be accepted when it is read again.
+void Fields::declare_checked(Field field) {
+  field.set(field.value);
+  declare(std::move(field));
+}
+
 void Fields::integer(std::string name, size_t& field, size_t low, size_t high, std::string help) {
   auto set = [&field, name, low, high](const std::string& s) {
     field = parse_integer(s, low, high, "--" + name);
   };
-  declare({name, std::move(help), fmt::format("{}", field), fmt::format("{} to {}", low, high), set});
+  declare_checked(
+      {name, std::move(help), fmt::format("{}", field), fmt::format("{} to {}", low, high), set});
 }
 
 void Fields::number(std::string name, double& field, double low, double high, std::string help) {
   auto set = [&field, name, low, high](const std::string& s) {
     field = parse_number(s, low, high, "--" + name);
   };
-  declare({name, std::move(help), fmt::format("{}", field), fmt::format("{} to {}", low, high), set});
+  declare_checked(
+      {name, std::move(help), fmt::format("{}", field), fmt::format("{} to {}", low, high), set});
 }
 
 void Fields::flag(std::string name, bool& field, std::string help) {
@@ -54,7 +62,7 @@ void Fields::flag(std::string name, bool& field, std::string help) {
       fail(Exit::usage, "--{}: expected true or false, got '{}'", name, s);
     field = s == "true";
   };
-  declare({name, std::move(help), field ? "true" : "false", "true | false", set});
+  declare_checked({name, std::move(help), field ? "true" : "false", "true | false", set});
 }
 
 void Fields::choice(std::string name, std::string& field, std::vector<std::string> allowed,
@@ -67,7 +75,7 @@ void Fields::choice(std::string name, std::string& field, std::vector<std::strin
     }
     field = s;
   };
-  declare({name, std::move(help), field, fmt::format("{}", fmt::join(allowed, " | ")), set});
+  declare_checked({name, std::move(help), field, fmt::format("{}", fmt::join(allowed, " | ")), set});
 }
 
 void Fields::text(std::string name, std::string& field, std::string help,
@@ -86,17 +94,17 @@ const Field* Fields::find(std::string_view name) const {
 }
 
 void Fields::set(std::string_view name, const std::string& value) {
-  const auto f = std::find_if(fields_.begin(), fields_.end(),
-                              [&](const Field& field) { return field.name == name; });
-  if (f == fields_.end()) {
-    std::vector<std::string> known;
-    for (const Field& field : fields_) known.push_back(field.name);
-    const std::string near = nearest(name, known);
-    fail(Exit::usage, "unknown option '{}'{}", name,
-         near.empty() ? "" : "; did you mean '" + near + "'?");
-  }
-  f->set(value);
-  f->value = value;
+  for (Field& field : fields_)
+    if (field.name == name) {
+      field.set(value);
+      field.value = value;
+      return;
+    }
+  std::vector<std::string> known;
+  for (const Field& field : fields_) known.push_back(field.name);
+  const std::string near = nearest(name, known);
+  fail(Exit::usage, "unknown option '{}'{}", name,
+       near.empty() ? "" : "; did you mean '" + near + "'?");
 }
 
 std::string nearest(std::string_view name, const std::vector<std::string>& known) {
@@ -104,7 +112,8 @@ std::string nearest(std::string_view name, const std::vector<std::string>& known
   size_t least = std::max<size_t>(2, name.size() / 3) + 1;
   for (const std::string& k : known) {
     const size_t d = edit_distance(name.substr(0, 64), k);
-    if (d < least) least = d, best = k;
+    const bool related = d < std::max(name.size(), k.size());  // some letter stayed where it was
+    if (related && d < least) least = d, best = k;
   }
   return best;
 }

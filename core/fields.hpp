@@ -25,7 +25,9 @@ struct Field {
   std::function<void(const std::string&)> set;
 };
 
-/// A list of fields that point into the struct they describe (which must outlive the list).
+/// A list of fields that point into the struct they describe (which must outlive the list). The
+/// present value of each is its default: declaring throws Error when that is not allowed, or when
+/// the name is taken.
 class Fields {
  public:
   void integer(std::string name, size_t& field, size_t low, size_t high, std::string help);
@@ -45,6 +47,7 @@ class Fields {
 
  private:
   void declare(Field field);
+  void declare_checked(Field field);
   std::vector<Field> fields_;
 };
 

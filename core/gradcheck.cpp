@@ -1,6 +1,7 @@
 #include "core/gradcheck.hpp"
 
 #include <cmath>
+#include <cstring>
 
 namespace gnomon {
 namespace {
@@ -41,7 +42,7 @@ GradcheckResult gradcheck(const OpCase& c, uint64_t seed) {
   GradcheckResult result;
   for (size_t i = 0; i < values.size(); ++i)
     for (size_t e = 0; e < values[i].size(); ++e) {
-      expect(got[i].data()[e] == again[i].data()[e],
+      expect(std::memcmp(got[i].data() + e, again[i].data() + e, sizeof(real)) == 0,
              "gradcheck: {}: input {}, element {}: two backward passes differ", c.name, i, e);
       real& x = values[i].data()[e];
       const real at = x;

@@ -1,5 +1,6 @@
 #include "core/memory.hpp"
 
+#include <sanitizer/asan_interface.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -7,16 +8,22 @@
 #include <cstdlib>
 #include <map>
 #include <mutex>
-#include <vector>
+#include <utility>
 
 namespace gnomon::pool {
 namespace {
 
 constexpr size_t kHugePage = size_t{2} << 20;
 
+// A waiting block begins with a pointer to the next: giving a block back asks for no memory, so it
+// cannot fail.
+struct Waiting {
+  Waiting* next;
+};
+
 struct Pool {
   std::mutex mutex;
-  std::map<size_t, std::vector<void*>> waiting;  // size class -> blocks
+  std::map<size_t, Waiting*> waiting;  // size class -> first of its blocks
   MemoryUse use;
 };
 
@@ -47,11 +54,10 @@ void* allocate(size_t bytes) {
   const size_t size = size_class(bytes);
   Pool& p = instance();
   const std::lock_guard lock(p.mutex);
-  auto& list = p.waiting[size];
-  void* block = nullptr;
-  if (!list.empty()) {
-    block = list.back();
-    list.pop_back();
+  Waiting*& first = p.waiting[size];
+  void* block = first;
+  if (first) {
+    first = first->next;
   } else {
     block = from_system(size);
     if (!block) throw std::bad_alloc();
@@ -60,6 +66,9 @@ void* allocate(size_t bytes) {
   }
   p.use.in_use += size;
   p.use.peak = std::max(p.use.peak, p.use.in_use);
+  // AddressSanitizer, where it is on, reports who touches a waiting block or the rounded-up end.
+  ASAN_POISON_MEMORY_REGION(block, size);
+  ASAN_UNPOISON_MEMORY_REGION(block, bytes);
   return block;
 }
 
@@ -68,7 +77,10 @@ void release(void* block, size_t bytes) noexcept {
   const size_t size = size_class(bytes);
   Pool& p = instance();
   const std::lock_guard lock(p.mutex);
-  p.waiting[size].push_back(block);
+  Waiting*& first = p.waiting.find(size)->second;  // made by allocate
+  ASAN_POISON_MEMORY_REGION(block, size);
+  ASAN_UNPOISON_MEMORY_REGION(block, sizeof(Waiting));
+  first = new (block) Waiting{first};
   p.use.in_use -= size;
 }
 
@@ -87,11 +99,11 @@ void reset_peak() {
 void trim() {
   Pool& p = instance();
   const std::lock_guard lock(p.mutex);
-  for (auto& [size, list] : p.waiting) {
-    for (void* block : list) std::free(block);
-    p.use.reserved -= size * list.size();
-    list.clear();
-  }
+  for (auto& [size, first] : p.waiting)
+    while (first) {
+      std::free(std::exchange(first, first->next));
+      p.use.reserved -= size;
+    }
 }
 
 }  // namespace gnomon::pool

@@ -1,7 +1,8 @@
 // core/memory.hpp
 // A pool of 64-byte-aligned blocks. A training step asks for the same sizes again and again; fresh
 // memory costs a page fault for every 4 KiB, a pooled block costs nothing. Freed blocks are kept in
-// lists by size class (four classes to every power of two, so at most a quarter is wasted).
+// lists by size class: four to every power of two, and never less than 64 bytes apart, so above 256
+// bytes at most a quarter is wasted.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +13,7 @@ namespace gnomon {
 
 constexpr size_t kAlignment = 64;  // one cache line, and the widest vector register
 
-/// What the pool holds, in bytes.
+/// What the pool holds, in bytes (of whole size classes).
 struct MemoryUse {
   size_t in_use = 0;        ///< handed out now
   size_t peak = 0;          ///< most ever handed out at once since reset_peak()

@@ -21,7 +21,7 @@ namespace gnomon {
 void set_threads(int threads);
 int threads();
 
-/// Denormal numbers count as zero on this thread: they slow arithmetic down a hundredfold, and
+/// Denormal numbers count as zero on this thread (where the processor has SSE): they slow arithmetic down a hundredfold, and
 /// softmax at a small temperature is full of them.
 inline void flush_denormals() {
 #if defined(__SSE__)
@@ -31,12 +31,14 @@ inline void flush_denormals() {
 
 /// Calls work(begin, end) for the ranges [0,grain), [grain,2 grain), ... of [0,n), in parallel.
 /// Two calls never overlap, so work may write to what its range owns. The first exception (by
-/// position) is thrown again here.
+/// position) is thrown again here; the pieces after it may have run or not. A grain of 0 counts as 1.
+/// Inside another parallel_for the pieces run one after the other on the calling thread.
 template <class Work>
 void parallel_for(size_t n, size_t grain, Work&& work) {
   if (n == 0) return;
-  const size_t pieces = (n + grain - 1) / grain;
-  auto piece = [&](size_t p) { work(p * grain, std::min(n, (p + 1) * grain)); };
+  grain = std::max<size_t>(grain, 1);
+  const size_t pieces = (n - 1) / grain + 1;
+  auto piece = [&](size_t p) { work(p * grain, p * grain + std::min(grain, n - p * grain)); };
   if (pieces == 1 || omp_in_parallel() || threads() == 1) {
     flush_denormals();
     for (size_t p = 0; p < pieces; ++p) piece(p);

@@ -22,8 +22,9 @@ std::array<uint32_t, 4> block(uint64_t seed, uint64_t stream, uint64_t index) {
   return {words[0], words[1], words[2], words[3]};
 }
 
-// The centre of the word's interval: strictly inside (0, 1), also after rounding to float.
-double open_unit(uint32_t word) { return (static_cast<double>(word >> 8) + 0.5) / 16777216.0; }
+// The centre of one of 2^23 intervals: strictly inside (0, 1), and exact in float (with 2^24 of
+// them the last centre would round up to 1).
+double open_unit(uint32_t word) { return (static_cast<double>(word >> 9) + 0.5) * 0x1p-23; }
 
 // Box-Muller: two uniform numbers to two independent normal ones.
 std::array<double, 2> normal_pair(uint32_t a, uint32_t b) {
@@ -72,10 +73,10 @@ double Random::normal() {
 
 uint32_t Random::below(uint32_t n) {
   expect(n >= 1, "random: below(n): expected n >= 1, got 0");
-  const uint32_t unbiased = static_cast<uint32_t>(-n) % n;  // 2^32 mod n: too-small draws repeat
+  const uint32_t surplus = static_cast<uint32_t>(-n) % n;  // 2^32 mod n: so many draws are too many
   for (;;) {
     const uint64_t wide = (bits() & 0xffffffffu) * uint64_t{n};
-    if (static_cast<uint32_t>(wide) >= unbiased) return static_cast<uint32_t>(wide >> 32);
+    if (static_cast<uint32_t>(wide) >= surplus) return static_cast<uint32_t>(wide >> 32);
   }
 }
 

@@ -3,23 +3,16 @@
 #include <algorithm>
 #include <cmath>
 #include <unordered_map>
+#include <utility>
 
 #include "core/counters.hpp"
-#include "core/parallel.hpp"
+#include "core/simd/map.hpp"
 
 namespace gnomon {
 namespace {
 
 thread_local Tape* current_tape = nullptr;
 const Array kNoGradient;
-
-void add_to(Array& sum, const Array& x) {
-  parallel_for(sum.size(), 16384, [&](size_t begin, size_t end) {
-    real* s = sum.data();
-    const real* a = x.data();
-    for (size_t e = begin; e < end; ++e) s[e] += a[e];
-  });
-}
 
 // Two slots may have been handed the same array: part them before one is changed.
 Array& unshared(Array& grad) {
@@ -53,7 +46,7 @@ void Inputs::add(size_t i, const Array& dx) {
   if (s.grad.empty())
     s.grad = dx;
   else
-    add_to(unshared(s.grad), dx);
+    simd::map(unshared(s.grad), [](auto sum, auto more) { return sum + more; }, s.grad, dx);
 }
 
 Inputs::Blend Inputs::blend(size_t i) {
@@ -73,7 +66,15 @@ void Tape::examine(const char* op, const char* what, const Array& numbers) const
   ++counters.finite_checks;
   const bool finite =
       std::all_of(numbers.begin(), numbers.end(), [](real v) { return std::isfinite(v); });
-  if (!finite) fail(Exit::diverged, "{}: the {} {} is not finite", op, what, numbers.shape().text());
+  if (!finite) fail(Exit::diverged, "{}: the {} {} is not finite", op, what, numbers.shape());
+}
+
+void Tape::send_back(const Node& node, const Array& dy) const {
+  node.rule(dy, Inputs(node.inputs));
+  if (!check_finite_) return;
+  for (size_t i = 0; i < node.inputs.size(); ++i)
+    if (node.inputs[i])
+      examine(node.op, fmt::format("gradient of input {}", i).c_str(), node.inputs[i]->grad);
 }
 
 Var Tape::append(const char* op, Array value, const std::vector<Var>& inputs, Rule rule,
@@ -98,21 +99,24 @@ void Tape::backward(const Var& loss) {
 void Tape::backward(const Var& output, const Array& cotangent) {
   expect(!walked_, "backward: this tape was already walked; record the forward pass again");
   expect_shape(cotangent, output.shape(), "backward: cotangent");
+  const bool here = std::any_of(nodes_.begin(), nodes_.end(),
+                                [&](const Node& n) { return n.out == output.slot(); });
+  expect(here, "backward: the output is not on this tape");
   walked_ = true;
-  const auto start = std::find_if(nodes_.rbegin(), nodes_.rend(),
-                                  [&](const Node& n) { return n.out == output.slot(); });
-  expect(start != nodes_.rend(), "backward: the output is not on this tape");
   const PauseTape pause;
+  if (check_finite_) examine("backward", "cotangent", cotangent);
   output.slot()->grad = cotangent;
-  for (auto node = start; node != nodes_.rend(); ++node) {
+  for (auto node = nodes_.rbegin(); node != nodes_.rend(); ++node) {
     if (!node->out->grad.empty()) {  // otherwise nobody used it: nothing to send back
-      const Array dy = std::move(node->out->grad);
-      node->out->grad = Array();
-      if (check_finite_) examine(node->op, "gradient", dy);
-      node->rule(dy, Inputs(node->inputs));
+      const Array dy = std::exchange(node->out->grad, Array());
+      send_back(*node, dy);
     }
     node->rule = nullptr;
   }
+  // What is left belongs to leaves, whose owners write to it (clipping): nobody else may see that.
+  for (const Node& node : nodes_)
+    for (const auto& slot : node.inputs)
+      if (slot) unshared(slot->grad);
 }
 
 size_t Tape::bytes_kept() const {

@@ -65,6 +65,7 @@ class Inputs {
   /// (one array may be given to several inputs: it is copied before anybody adds to it).
   void add(size_t i, const Array& dx);
   /// The gradient buffer and what to multiply its present content by (0: uninitialised, 1: add).
+  /// Write all of it before asking for another input: that may be the same variable.
   struct Blend {
     Array& dx;
     real beta;
@@ -85,8 +86,8 @@ class Tape {
   Tape& operator=(const Tape&) = delete;
 
   /// Sends d loss / d loss = 1 back through the list. Each node's gradient and rule are released as
-  /// soon as they were used. Throws Error when loss is no scalar, is not on this tape, or when
-  /// called twice.
+  /// soon as they were used; those of leaves stay, in storage of their own. Throws Error when loss
+  /// is no scalar, is not on this tape, or when called twice.
   void backward(const Var& loss);
   /// The same from any output with a given cotangent of its shape.
   void backward(const Var& output, const Array& cotangent);
@@ -103,7 +104,6 @@ class Tape {
   static Tape* current();
 
  private:
-  friend class PauseTape;
   template <class R>
   friend Var record(const char* op, Array value, const std::vector<Var>& inputs, R rule);
   struct Node {
@@ -115,6 +115,7 @@ class Tape {
   };
   Var append(const char* op, Array value, const std::vector<Var>& inputs, Rule rule, size_t kept);
   void examine(const char* op, const char* what, const Array& numbers) const;
+  void send_back(const Node& node, const Array& dy) const;
 
   std::vector<Node> nodes_;
   Tape* before_;

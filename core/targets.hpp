@@ -16,8 +16,9 @@ namespace gnomon {
 /// For each of G groups, each row's readers: reader[begin(g, row) .. end(g, row)).
 struct Readers {
   size_t rows = 0;
-  std::vector<uint32_t> start;   // [G, rows + 1]
-  std::vector<uint32_t> reader;  // positions within the group, ascending for each row
+  using List = std::vector<uint32_t, PoolAllocator<uint32_t>>;  // made anew in every step
+  List start;   // [G, rows + 1]
+  List reader;  // positions within the group, ascending for each row
   const uint32_t* begin(size_t g, size_t row) const { return &reader[0] + start[g * (rows + 1) + row]; }
   const uint32_t* end(size_t g, size_t row) const {
     return &reader[0] + start[g * (rows + 1) + row + 1];
@@ -30,6 +31,7 @@ class Targets {
  public:
   Targets() = default;
   /// Throws Error unless every entry is in [-1, rows). `what` names the argument in the sentence.
+  /// The numbers of `to` are shared, not copied: leave them alone from here on.
   Targets(const Index& to, size_t groups, size_t rows, std::string_view what);
 
   const Index& index() const { return index_; }
