@@ -2,6 +2,8 @@
 // A task is a pure function of (options, random stream): the same stream gives the same batch.
 #pragma once
 
+#include <optional>
+
 #include "core/random.hpp"
 #include "core/registry.hpp"
 #include "tasks/batch.hpp"
@@ -18,8 +20,17 @@ class Task {
   virtual size_t vocabulary() const = 0;
   /// What `length` means here, for help texts: "distance, in tokens".
   virtual std::string length_meaning() const = 0;
-  /// The shortest sensible length; a shorter one is an Error(Exit::usage) of the two calls below.
+  /// The shortest sensible length.
   virtual size_t shortest_length() const = 0;
+  /// Can batches of this length be made? The two calls below begin with this question; a program
+  /// asks it before it starts. Throws Error(Exit::usage) when the length is too short or too long
+  /// to count positions in 32 bits; a task whose data is finite adds Error(Exit::input).
+  virtual void check_length(size_t length) const {
+    constexpr size_t longest = size_t{1} << 30;
+    if (length < shortest_length() || length > longest)
+      fail(Exit::usage, "length ({}): expected {} to {}, got {}", length_meaning(),
+           shortest_length(), longest, length);
+  }
   /// A batch to learn from; lengths may vary up to `length` from batch to batch.
   virtual Batch train_batch(size_t batch, size_t length, Random random) const = 0;
   /// A batch to be judged by, of exactly this length; never overlaps what train_batch can give
@@ -31,6 +42,9 @@ class Task {
   virtual double chance() const = 0;
   /// Whether the loss means bits per byte of real data (then results show them).
   virtual bool in_bits_per_byte() const { return false; }
+  /// Where it does: the bits per byte of a model that knows how often each byte occurs in the
+  /// training data and nothing else. What a model must beat to have read anything.
+  virtual std::optional<double> baseline_bits_per_byte() const { return std::nullopt; }
 };
 
 }  // namespace gnomon

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "core/gemm.hpp"
-#include "core/simd/row.hpp"
+#include "core/simd/sums.hpp"
 #include "core/tape.hpp"
 
 namespace gnomon {
@@ -38,10 +38,7 @@ inline Var affine(const Var& x, const Var& w, const Var& b = {}) {
       auto [dw, beta] = in.blend(1);
       gemm(O, I, R, {dy.data(), O, true}, {x.data(), I}, dw.data(), I, beta);
     }
-    if (in.wants(2)) {
-      Array& db = in.grad(2);
-      for (size_t r = 0; r < R; ++r) simd::add_to(db.data(), dy.row(r), O);
-    }
+    if (in.wants(2)) simd::column_sums(dy.data(), R, O, in.grad(2).data());
   });
 }
 

@@ -16,15 +16,14 @@
 
 namespace gnomon {
 
-/// `to` is a Targets over the index [B,N,G,K] with B groups of N rows. Throws Error when shapes
-/// disagree.
-inline Var gathered_dot(const Var& q, const Var& key, const Targets& to, size_t heads, real scale) {
-  const auto [B, N, D] = dims<3>(q.value(), "gathered_dot: q [B,N,D]");
-  const auto [Bt, Nt, G, K] = dims<4>(to.index(), "gathered_dot: to [B,N,G,K]");
-  expect_shape(key.value(), q.shape(), "gathered_dot: key [B,N,D]");
-  expect(Bt == B && Nt == N && to.rows() == N && to.groups() == B,
-         "gathered_dot: to [B,N,G,K]: expected B = {}, N = {}, got shape {}", B, N,
-         to.index().shape().text());
+/// The forward pass alone, on numbers: s [B,N,H,K]. Throws Error when shapes disagree.
+inline Array gathered_dot_scores(const Array& q, const Array& key, const Index& to, size_t heads,
+                                 real scale) {
+  const auto [B, N, D] = dims<3>(q, "gathered_dot: q [B,N,D]");
+  const auto [Bt, Nt, G, K] = dims<4>(to, "gathered_dot: to [B,N,G,K]");
+  expect_shape(key, q.shape(), "gathered_dot: key [B,N,D]");
+  expect(Bt == B && Nt == N, "gathered_dot: to [B,N,G,K]: expected B = {}, N = {}, got shape {}", B,
+         N, to.shape().text());
   expect(D % heads == 0 && (G == 1 || G == heads),
          "gathered_dot: expected D divisible by H and G = 1 or H, got D = {}, H = {}, G = {}", D,
          heads, G);
@@ -37,12 +36,25 @@ inline Var gathered_dot(const Var& q, const Var& key, const Targets& to, size_t 
     for (size_t n = begin; n < end; ++n)
       for (size_t h = 0; h < H; ++h)
         for (size_t k = 0; k < K; ++k) {
-          const int32_t j = to.index().data()[(n * G + (G == 1 ? 0 : h)) * K + k];
+          const int32_t j = to.data()[(n * G + (G == 1 ? 0 : h)) * K + k];
           s.data()[(n * H + h) * K + k] =
-              j < 0 ? real{0}
-                    : scale * simd::dot(q.value().row(n) + h * C, key.value().row(n / N * N + j) + h * C, C);
+              j < 0 ? real{0} : scale * simd::dot(q.row(n) + h * C, key.row(n / N * N + j) + h * C, C);
         }
   });
+  return s;
+}
+
+/// `to` is a Targets over the index [B,N,G,K] with B groups of N rows. `known`: the scores, where
+/// the caller had to compute them to choose the candidates (then nothing is read again). Throws
+/// Error when shapes disagree.
+inline Var gathered_dot(const Var& q, const Var& key, const Targets& to, size_t heads, real scale,
+                        const Array& known = {}) {
+  const size_t H = heads;
+  const Array s =
+      known.empty() ? gathered_dot_scores(q.value(), key.value(), to.index(), H, scale) : known;
+  expect(to.rows() == q.shape()[1] && to.groups() == q.shape()[0],
+         "gathered_dot: to: expected {} groups of {} rows, got {} of {}", q.shape()[0], q.shape()[1],
+         to.groups(), to.rows());
 
   return record("gathered_dot", s, {q, key},
                 [q = q.value(), key = key.value(), to, H, scale](const Array& ds, Inputs in) {

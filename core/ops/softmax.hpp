@@ -51,13 +51,9 @@ inline Var softmax(const Var& x, const Index& mask = {}, real tau = 1) {
     parallel_for(y.shape().rows(), 64, [&, &dx = dx, beta = beta](size_t begin, size_t end) {
       for (size_t r = begin; r < end; ++r) {
         const real mean = simd::dot(dy.row(r), y.row(r), K);
-        if (beta == 0)
-          simd::map_range(K, dx.row(r), [&](auto g, auto p) { return p * (g - mean) * (1 / tau); },
-                          dy.row(r), y.row(r));
-        else
-          simd::map_range(K, dx.row(r),
-                          [&](auto d, auto g, auto p) { return d + p * (g - mean) * (1 / tau); },
-                          dx.row(r), dy.row(r), y.row(r));
+        simd::blend_range(K, dx.row(r), beta,
+                          [&](auto g, auto p) { return p * (g - mean) * (1 / tau); }, dy.row(r),
+                          y.row(r));
       }
     });
   });

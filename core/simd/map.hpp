@@ -30,11 +30,28 @@ void map_range(size_t n, real* y, F&& f, const X*... x) {
   std::copy_n(rest, n - e, y + e);
 }
 
+/// y[0..n) = beta y + f(x...), beta 0 (y may be uninitialised) or 1: how a rule adds to a gradient.
+template <class F, class... X>
+void blend_range(size_t n, real* y, real beta, F&& f, const X*... x) {
+  if (beta == 0)
+    map_range(n, y, f, x...);
+  else
+    map_range(n, y, [&](const Pack& old, const auto&... v) { return old + f(v...); }, y, x...);
+}
+
 /// y = f(x...) over whole arrays of equal size, in parallel. y may be one of the x.
 template <class F, class... X>
 void map(Array& y, F&& f, const X&... x) {
   parallel_for(y.size(), kElementGrain, [&](size_t begin, size_t end) {
     map_range(end - begin, y.data() + begin, f, (x.data() + begin)...);
+  });
+}
+
+/// y = beta y + f(x...) over whole arrays of equal size, in parallel.
+template <class F, class... X>
+void blend(Array& y, real beta, F&& f, const X&... x) {
+  parallel_for(y.size(), kElementGrain, [&](size_t begin, size_t end) {
+    blend_range(end - begin, y.data() + begin, beta, f, (x.data() + begin)...);
   });
 }
 

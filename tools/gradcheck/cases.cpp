@@ -2,10 +2,27 @@
 
 #include "core/ops/add.hpp"
 #include "core/ops/affine.hpp"
+#include "core/ops/cross_entropy.hpp"
+#include "core/ops/dropout.hpp"
+#include "core/ops/embedding.hpp"
+#include "core/ops/exp.hpp"
 #include "core/ops/gather_rows.hpp"
 #include "core/ops/gathered_dot.hpp"
 #include "core/ops/gathered_sum.hpp"
+#include "core/ops/gelu.hpp"
+#include "core/ops/layer_norm.hpp"
+#include "core/ops/log.hpp"
+#include "core/ops/mean.hpp"
+#include "core/ops/mul.hpp"
+#include "core/ops/reshape.hpp"
+#include "core/ops/rms_norm.hpp"
+#include "core/ops/scale.hpp"
+#include "core/ops/sigmoid.hpp"
+#include "core/ops/silu.hpp"
 #include "core/ops/softmax.hpp"
+#include "core/ops/stop_gradient.hpp"
+#include "core/ops/sum.hpp"
+#include "core/ops/tanh.hpp"
 
 namespace gnomon {
 namespace {
@@ -27,6 +44,14 @@ std::vector<OpCase> gradient_cases() {
       {"add to itself", [](V v) { return add(v[0], v[0]); }, {{2, 3}}},
       {"affine", [](V v) { return affine(v[0], v[1], v[2]); }, {{2, 3, 4}, {5, 4}, {5}}},
       {"affine no bias", [](V v) { return affine(v[0], v[1]); }, {{3, 4}, {5, 4}}},
+      {"cross_entropy", [](V v) { return cross_entropy(v[0], Index({2, 3}, {4, -1, 0, 2, 2, -1})); },
+       {{2, 3, 5}}},
+      {"cross_entropy added",
+       [](V v) { return add(cross_entropy(v[0], Index({3}, {4, -1, 0})), sum(v[0])); },
+       {{3, 19}}},
+      {"dropout", [](V v) { Random r(7); return dropout(v[0], 0.4, r); }, {{3, 19}}},
+      {"embedding", [](V v) { return embedding(v[0], Index({2, 3}, {0, 3, 3, 1, 0, 3})); }, {{5, 3}}},
+      {"exp", [](V v) { return exp(v[0]); }, {{3, 7}}},
       {"gather_rows", [](V v) { return gather_rows(v[0], Index({1, 5}, {0, 0, 2, -1, 2})); }, {{1, 5, 3}}},
       {"gathered_dot", [](V v) { return gathered_dot(v[0], v[1], to_three_rows(kShared), 2, 0.5); },
        {{2, 3, 6}, {2, 3, 6}}},
@@ -37,8 +62,29 @@ std::vector<OpCase> gradient_cases() {
        {{2, 3, 2, 4}, {2, 3, 6}}},
       {"gathered_sum per head", [](V v) { return gathered_sum(v[0], v[1], to_three_rows(kPerHead)); },
        {{2, 3, 2, 2}, {2, 3, 6}}},
+      {"gelu", [](V v) { return gelu(v[0]); }, {{3, 19}}},
+      {"layer_norm", [](V v) { return layer_norm(v[0], v[1], v[2]); }, {{2, 3, 19}, {19}, {19}}},
+      {"layer_norm added",
+       [](V v) { return add(v[0], layer_norm(v[0], v[1], v[1])); },
+       {{70, 3}, {3}}},
+      {"log", [](V v) { return log(v[0]); }, {{3, 7}}, {}, 0.5, 2},
+      {"mean", [](V v) { return mean(v[0]); }, {{3, 7}}},
+      {"mul", [](V v) { return mul(v[0], v[1]); }, {{3, 7}, {3, 7}}},
+      {"mul by itself", [](V v) { return mul(v[0], v[0]); }, {{3, 7}}},
+      {"reshape", [](V v) { return reshape(v[0], {3, 4}); }, {{2, 6}}},
+      {"rms_norm", [](V v) { return rms_norm(v[0], v[1]); }, {{2, 3, 19}, {19}}},
+      {"rms_norm added", [](V v) { return add(v[0], rms_norm(v[0], v[1])); }, {{70, 3}, {3}}},
+      {"scale", [](V v) { return scale(v[0], real(-0.3)); }, {{3, 7}}},
+      {"sigmoid", [](V v) { return sigmoid(v[0]); }, {{3, 7}}},
+      {"silu", [](V v) { return silu(v[0]); }, {{3, 7}}},
       {"softmax", [](V v) { return softmax(v[0], {}, real(0.7)); }, {{3, 19}}},
       {"softmax masked", [](V v) { return softmax(v[0], kShared); }, {{2, 3, 2, 4}}},
+      // d (x stop(x)) / dx is x, as if it were x^2 / 2.
+      {"stop_gradient", [](V v) { return mul(v[0], stop_gradient(v[0])); }, {{3, 7}},
+       [](V v) { return scale(mul(v[0], v[0]), real(0.5)); }},
+      {"sum", [](V v) { return sum(v[0]); }, {{3, 7}}},
+      {"sum added", [](V v) { return mul(sum(v[0]), sum(mul(v[0], v[0]))); }, {{3, 7}}},
+      {"tanh", [](V v) { return tanh(v[0]); }, {{3, 7}}},
   };
 }
 

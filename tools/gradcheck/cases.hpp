@@ -10,4 +10,12 @@ namespace gnomon {
 /// Rows of all ops, in the order of their names.
 std::vector<OpCase> gradient_cases();
 
+struct ModelCheck {
+  std::string name;  ///< the model and the options that differ from its defaults
+  double worst;      ///< over 20 random directions through all parameters
+};
+
+/// Every model, in double, soft selection (the hard modes are not meant to equal differences).
+std::vector<ModelCheck> model_checks();
+
 }  // namespace gnomon

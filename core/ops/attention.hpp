@@ -1,0 +1,265 @@
+// core/ops/attention.hpp
+// attention: softmax attention in one op; the N x N scores exist one block at a time.
+//
+//   s_ij = q_i . k_j / sqrt(C) - slope |i - j|       causal: j <= i only
+//   p_ij = exp(s_ij - lse_i)       lse_i = log sum_j exp(s_ij)       y_i = sum_j p_ij v_j
+//   q, k, v [B,N,H C] (a head is a slice of the last axis), slopes [H] or none  ->  y [B,N,H C]
+//   backward, from q, k, v, y and one lse per row and head:    d_i = dy_i . y_i
+//     dv_j = sum_i p_ij dy_i       ds_ij = p_ij (dy_i . v_j - d_i)
+//     dq_i = sum_j ds_ij k_j / sqrt(C)      dk_j = sum_i ds_ij q_i / sqrt(C)
+//   cost: N^2 C multiply-adds a product and head (2 forward, 5 backward), half of it when causal;
+//   memory: O(N).
+//
+// The sum over j streams over blocks of keys with a running maximum (Milakov and Gimelshein, "Online
+// normalizer calculation for softmax", 2018; Rabe and Staats, "Self-attention does not need O(n^2)
+// memory", 2021; blocks, and the recomputation of p in the backward pass: Dao et al.,
+// "FlashAttention", 2022). Blocks stand transposed, [keys, queries]: a register holds one key's
+// scores of many queries, so maximum and sum over the keys never cross lanes, and any C fits.
+#pragma once
+
+#include <cmath>
+
+#include "core/counters.hpp"
+#include "core/simd/block.hpp"
+#include "core/simd/row.hpp"
+#include "core/tape.hpp"
+
+namespace gnomon {
+namespace detail {
+
+/// What the blocks of one attention have in common.
+struct AttentionPlan {
+  static constexpr size_t kQueries = 64, kKeys = 64;  // a block of scores: 16 KiB in float
+  size_t B, N, H, C;
+  bool causal;
+  std::vector<real> slopes;
+
+  size_t query_blocks() const { return (N + kQueries - 1) / kQueries; }
+  size_t width() const { return (C + simd::kLanes - 1) / simd::kLanes * simd::kLanes; }
+  /// Where row n of head h begins in a [B,N,H C] array.
+  size_t at(size_t b, size_t n, size_t h) const { return ((b * N + n) * H + h) * C; }
+  size_t queries(size_t first) const { return std::min(kQueries, N - first); }
+  /// How many keys the block of queries from `first` on sees.
+  size_t visible(size_t first) const { return causal ? first + queries(first) : N; }
+  /// Pairs (query, key) in all blocks that are computed, per batch and head.
+  size_t pairs() const {
+    size_t sum = 0;
+    for (size_t first = 0; first < N; first += kQueries) sum += queries(first) * visible(first);
+    return sum;
+  }
+  // Scores are kept in units of log 2: exp2 is cheaper than exp.
+  real score_scale() const {
+    return static_cast<real>(1 / (std::sqrt(static_cast<double>(C)) * std::log(2.0)));
+  }
+
+  /// s[key j, query i] of one block, transposed; `queries` is [C, kQueries], scaled by score_scale().
+  /// Keys above the diagonal become -infinity, so that their weight is exactly 0.
+  void scores(size_t h, size_t first, const real* queries, size_t key, size_t keys,
+              const real* key_rows, real* s) const {
+    using simd::kLanes, simd::Pack;
+    simd::block_product(keys, C, kQueries, {key_rows, H * C, 1}, queries, kQueries, s, kQueries, false);
+    const bool diagonal = causal && key + keys > first + 1;
+    if (!diagonal && slopes.empty()) return;
+    alignas(64) real steps[kLanes];
+    std::iota(steps, steps + kLanes, real{0});
+    const Pack slope(slopes.empty() ? real{0} : static_cast<real>(slopes[h] / std::log(2.0)));
+    for (size_t j = 0; j < keys; ++j)
+      for (size_t i = 0; i < kQueries; i += kLanes) {
+        real* at = s + j * kQueries + i;
+        const real distance = static_cast<real>(first + i) - static_cast<real>(key + j);
+        const Pack ahead = Pack(distance) + Pack::load_aligned(steps);  // i - j
+        Pack v = xsimd::fnma(slope, xsimd::abs(ahead), Pack::load_aligned(at));
+        if (diagonal)
+          v = xsimd::select(ahead < Pack(real{0}), Pack(-std::numeric_limits<real>::infinity()), v);
+        v.store_aligned(at);
+      }
+  }
+};
+
+/// block[c, i] = scale * x[i, c], zeros from `rows` on: a block of rows with the rows in the lanes.
+inline void pack_columns(size_t rows, size_t C, const real* x, size_t stride, real scale, real* block) {
+  constexpr size_t kQueries = AttentionPlan::kQueries;
+  if (rows < kQueries) std::fill_n(block, C * kQueries, real{0});
+  for (size_t i = 0; i < rows; ++i)
+    for (size_t c = 0; c < C; ++c) block[c * kQueries + i] = scale * x[i * stride + c];
+}
+
+/// block[i, c] = scale * x[i, c], zeros from C to width and in rows that do not exist.
+inline void pack_rows(size_t rows, size_t C, size_t width, const real* x, size_t stride, real scale,
+                      real* block) {
+  if (rows < AttentionPlan::kQueries || C < width)
+    std::fill_n(block, AttentionPlan::kQueries * width, real{0});
+  for (size_t i = 0; i < rows; ++i)
+    for (size_t c = 0; c < C; ++c) block[i * width + c] = scale * x[i * stride + c];
+}
+
+/// y and lse (in units of log 2) of one block of queries of head h.
+inline void attend_block(const AttentionPlan& plan, size_t b, size_t h, size_t first, const Array& q,
+                         const Array& k, const Array& v, Array& y, Array& lse) {
+  using simd::kLanes, simd::Pack;
+  constexpr size_t kQueries = AttentionPlan::kQueries, kKeys = AttentionPlan::kKeys;
+  const size_t C = plan.C, D = plan.H * C, rows = plan.queries(first), visible = plan.visible(first);
+  Array scratch({2 * C + kKeys + 2, kQueries}, 0);
+  real* const queries = scratch.row(0);
+  real* const sum_v = scratch.row(C);          // [C, queries] sum_j p v
+  real* const s = scratch.row(2 * C);          // [keys, queries]
+  real* const top = scratch.row(2 * C + kKeys);  // [queries] largest score so far
+  real* const sum = top + kQueries;            // [queries] sum_j p
+  std::fill_n(top, kQueries, -std::numeric_limits<real>::infinity());
+  pack_columns(rows, C, q.data() + plan.at(b, first, h), D, plan.score_scale(), queries);
+
+  for (size_t key = 0; key < visible; key += kKeys) {
+    const size_t keys = std::min(kKeys, visible - key);
+    plan.scores(h, first, queries, key, keys, k.data() + plan.at(b, key, h), s);
+    for (size_t i = 0; i < kQueries; i += kLanes) {
+      const Pack before = Pack::load_aligned(top + i);
+      Pack now = before;
+      for (size_t j = 0; j < keys; ++j) now = xsimd::max(now, Pack::load_aligned(s + j * kQueries + i));
+      const Pack shrink = xsimd::exp2(before - now);  // 0 in the first block: before is -infinity
+      Pack total = Pack::load_aligned(sum + i) * shrink;
+      for (size_t j = 0; j < keys; ++j) {
+        const Pack p = xsimd::exp2(Pack::load_aligned(s + j * kQueries + i) - now);
+        p.store_aligned(s + j * kQueries + i);
+        total += p;
+      }
+      now.store_aligned(top + i);
+      total.store_aligned(sum + i);
+      for (size_t c = 0; c < C; ++c) {
+        real* at = sum_v + c * kQueries + i;
+        (Pack::load_aligned(at) * shrink).store_aligned(at);
+      }
+    }
+    simd::block_product(C, keys, kQueries, {v.data() + plan.at(b, key, h), 1, D}, s, kQueries, sum_v,
+                        kQueries, true);
+  }
+  for (size_t i = 0; i < rows; ++i) {
+    lse.data()[(b * plan.H + h) * plan.N + first + i] = top[i] + std::log2(sum[i]);
+    real* row = y.data() + plan.at(b, first + i, h);
+    for (size_t c = 0; c < C; ++c) row[c] = sum_v[c * kQueries + i] / sum[i];
+  }
+}
+
+/// Gradients of one block of queries of head h: writes dq's rows, adds to dk and dv [N, width].
+inline void attend_block_backward(const AttentionPlan& plan, size_t b, size_t h, size_t first,
+                                  const Array& q, const Array& k, const Array& v, const Array& y,
+                                  const Array& lse, const Array& dy, Array& dq, real* dk, real* dv) {
+  using simd::kLanes, simd::Pack;
+  constexpr size_t kQueries = AttentionPlan::kQueries, kKeys = AttentionPlan::kKeys;
+  const size_t C = plan.C, D = plan.H * C, width = plan.width();
+  const size_t rows = plan.queries(first), visible = plan.visible(first);
+  const real scale = static_cast<real>(1 / std::sqrt(static_cast<double>(C)));
+  const real* const q_rows = q.data() + plan.at(b, first, h);
+  const real* const dy_rows = dy.data() + plan.at(b, first, h);
+
+  Array scratch({3 * C + 2 * width + 2 * kKeys + 2, kQueries});
+  real* const queries = scratch.row(0);               // [C, queries] q, for the scores
+  real* const out = scratch.row(C);                   // [C, queries] dy
+  real* const sum_k = scratch.row(2 * C);             // [C, queries] sum_j ds k
+  real* const query_rows = scratch.row(3 * C);        // [queries, width] q / sqrt(C)
+  real* const out_rows = query_rows + kQueries * width;  // [queries, width] dy
+  real* const p = out_rows + kQueries * width;        // [keys, queries]
+  real* const ds = p + kKeys * kQueries;              // [keys, queries]
+  real* const log_sum = ds + kKeys * kQueries;        // [queries]
+  real* const mean = log_sum + kQueries;              // [queries] d_i = dy_i . y_i
+  pack_columns(rows, C, q_rows, D, plan.score_scale(), queries);
+  pack_columns(rows, C, dy_rows, D, 1, out);
+  pack_rows(rows, C, width, q_rows, D, scale, query_rows);
+  pack_rows(rows, C, width, dy_rows, D, 1, out_rows);
+  std::fill_n(sum_k, C * kQueries, real{0});
+  for (size_t i = 0; i < kQueries; ++i) {
+    log_sum[i] = i < rows ? lse.data()[(b * plan.H + h) * plan.N + first + i] : real{0};
+    mean[i] = i < rows ? simd::dot(dy_rows + i * D, y.data() + plan.at(b, first + i, h), C) : real{0};
+  }
+
+  for (size_t key = 0; key < visible; key += kKeys) {
+    const size_t keys = std::min(kKeys, visible - key);
+    const real* const key_rows = k.data() + plan.at(b, key, h);
+    plan.scores(h, first, queries, key, keys, key_rows, p);
+    simd::block_product(keys, C, kQueries, {v.data() + plan.at(b, key, h), D, 1}, out, kQueries, ds,
+                        kQueries, false);
+    for (size_t i = 0; i < kQueries; i += kLanes) {
+      const Pack row_lse = Pack::load_aligned(log_sum + i), row_mean = Pack::load_aligned(mean + i);
+      for (size_t j = 0; j < keys; ++j) {
+        const size_t e = j * kQueries + i;
+        const Pack weight = xsimd::exp2(Pack::load_aligned(p + e) - row_lse);
+        weight.store_aligned(p + e);
+        (weight * (Pack::load_aligned(ds + e) - row_mean)).store_aligned(ds + e);
+      }
+    }
+    simd::block_product(C, keys, kQueries, {key_rows, 1, D}, ds, kQueries, sum_k, kQueries, true);
+    simd::block_product(keys, kQueries, width, {p, kQueries, 1}, out_rows, width, dv + key * width,
+                        width, true);
+    simd::block_product(keys, kQueries, width, {ds, kQueries, 1}, query_rows, width,
+                        dk + key * width, width, true);
+  }
+  for (size_t i = 0; i < rows; ++i)
+    for (size_t c = 0; c < C; ++c)
+      dq.data()[plan.at(b, first + i, h) + c] = scale * sum_k[c * kQueries + i];
+}
+
+}  // namespace detail
+
+/// Multi-head attention with scores q . k / sqrt(C), C = D / H. `slopes`: one per head for linear
+/// biases (ALiBi: Press et al., "Train short, test long", 2022), or none.
+/// Throws Error when shapes disagree or D is not divisible by the heads.
+inline Var attention(const Var& q, const Var& k, const Var& v, size_t heads, bool causal,
+                     const std::vector<real>& slopes = {}) {
+  const auto [B, N, D] = dims<3>(q.value(), "attention: q [B,N,D]");
+  expect_shape(k.value(), q.shape(), "attention: k [B,N,D]");
+  expect_shape(v.value(), q.shape(), "attention: v [B,N,D]");
+  expect(heads > 0 && D % heads == 0, "attention: expected D divisible by H, got D = {}, H = {}", D,
+         heads);
+  expect(slopes.empty() || slopes.size() == heads,
+         "attention: slopes [H]: expected none or H = {}, got {}", heads, slopes.size());
+  const detail::AttentionPlan plan{B, N, heads, D / heads, causal, slopes};
+  const size_t H = heads, blocks = plan.query_blocks();
+
+  Array y(q.shape()), lse({B, H, N});
+  // Later queries see more keys: neighbouring pieces take one block from either end.
+  parallel_for(B * H * blocks, 1, [&, H = H](size_t begin, size_t) {
+    const size_t group = begin / blocks, turn = begin % blocks;
+    const size_t block = turn % 2 == 0 ? turn / 2 : blocks - 1 - turn / 2;
+    detail::attend_block(plan, group / H, group % H, block * plan.kQueries, q.value(), k.value(),
+                         v.value(), y, lse);
+  });
+  counters.matrix_flops += 2 * 2 * B * H * plan.pairs() * plan.C;
+
+  return record("attention", y, {q, k, v}, [q = q.value(), k = k.value(), v = v.value(), y, lse,
+                                            plan](const Array& dy, Inputs in) {
+    const auto& [B, N, H, C, causal, slopes] = plan;
+    const size_t blocks = plan.query_blocks(), width = plan.width();
+    // A piece owns sums of dk and dv over its blocks of queries. With few heads, a head is several
+    // pieces: as many as keep eight threads busy, whatever their number is.
+    const size_t parts = std::min(blocks, (B * H + 7) / (B * H));
+    Array dq(q.shape()), dk(q.shape()), dv(q.shape());
+    Array sums({B * H, parts, 2, N, width}, 0);
+    parallel_for(B * H * parts, 1, [&, H = H, N = N](size_t piece, size_t) {
+      const size_t group = piece / parts;
+      real* const own = sums.data() + piece * 2 * N * width;
+      for (size_t block = piece % parts; block < blocks; block += parts)
+        detail::attend_block_backward(plan, group / H, group % H, block * plan.kQueries, q, k, v, y,
+                                      lse, dy, dq, own, own + N * width);
+    });
+    parallel_for(B * N, 16, [&, H = H, N = N, C = C](size_t begin, size_t end) {
+      for (size_t n = begin; n < end; ++n)
+        for (size_t h = 0; h < H; ++h)
+          for (size_t c = 0; c < C; ++c) {
+            real sum_k = 0, sum_v = 0;
+            for (size_t part = 0; part < parts; ++part) {
+              const real* of = sums.data() +
+                               ((((n / N * H + h) * parts + part) * 2) * N + n % N) * width + c;
+              sum_k += of[0];
+              sum_v += of[N * width];
+            }
+            dk.data()[(n * H + h) * C + c] = sum_k;
+            dv.data()[(n * H + h) * C + c] = sum_v;
+          }
+    });
+    counters.matrix_flops += 5 * 2 * B * H * plan.pairs() * C;
+    in.add(0, dq);
+    in.add(1, dk);
+    in.add(2, dv);
+  });
+}
+
+}  // namespace gnomon

@@ -1,0 +1,75 @@
+// core/ops/layer_norm.hpp
+// layer_norm: every row to mean 0 and variance 1, then scaled and shifted.
+//
+//   y[r,d] = gain[d] h[r,d] + bias[d]      h[r,d] = (x[r,d] - mean_r) / sqrt(variance_r + eps)
+//   x [...,D], gain [D], bias [D]  ->  y [...,D]; the variance divides by D
+//   backward, with g = dy gain:   dx = (g - mean_d g - h mean_d(g h)) / sqrt(variance + eps)
+//                                 dgain = sum_r dy h     dbias = sum_r dy
+//   Keeps x and two numbers for every row. Ba, Kiros, Hinton, "Layer normalization" (2016).
+#pragma once
+
+#include "core/simd/sums.hpp"
+#include "core/tape.hpp"
+
+namespace gnomon {
+
+/// Throws Error when gain or bias is not of shape [D].
+inline Var layer_norm(const Var& x, const Var& gain, const Var& bias, real eps = real(1e-5)) {
+  expect(x.shape().rank() >= 1, "layer_norm: x [...,D]: expected at least one axis, got shape []");
+  const size_t D = x.shape().last(), R = x.shape().rows();
+  expect_shape(gain.value(), {D}, "layer_norm: gain [D]");
+  expect_shape(bias.value(), {D}, "layer_norm: bias [D]");
+
+  Array y(x.shape()), means({R}), inverses({R});  // inverse: 1 / sqrt(variance + eps)
+  parallel_for(R, 32, [&](size_t begin, size_t end) {
+    for (size_t r = begin; r < end; ++r) {
+      const real* from = x.value().row(r);
+      const real mean = simd::sum_of(D, [](auto v) { return v; }, from) / static_cast<real>(D);
+      // A second look at a row in cache: the one-pass formula loses all digits at a large mean.
+      const real variance =
+          simd::sum_of(D, [mean](auto v) { return (v - mean) * (v - mean); }, from) /
+          static_cast<real>(D);
+      const real inverse = 1 / std::sqrt(variance + eps);
+      means.data()[r] = mean;
+      inverses.data()[r] = inverse;
+      simd::map_range(D, y.row(r),
+                      [&](auto v, auto w, auto b) { return (v - mean) * inverse * w + b; }, from,
+                      gain.value().data(), bias.value().data());
+    }
+  });
+
+  return record("layer_norm", y, {x, gain, bias},
+                [x = x.value(), gain = gain.value(), means, inverses](const Array& dy, Inputs in) {
+    const size_t D = x.shape().last(), R = x.shape().rows();
+    if (in.wants(0)) {
+      auto [dx, beta] = in.blend(0);
+      parallel_for(R, 32, [&, &dx = dx, beta = beta](size_t begin, size_t end) {
+        for (size_t r = begin; r < end; ++r) {
+          const real mean = means.data()[r], inverse = inverses.data()[r];
+          const real share = 1 / static_cast<real>(D);
+          const real mean_g = share * simd::dot(dy.row(r), gain.data(), D);
+          const real mean_gh =
+              share * simd::sum_of(D,
+                                   [&](auto g, auto w, auto v) { return g * w * (v - mean) * inverse; },
+                                   dy.row(r), gain.data(), x.row(r));
+          simd::blend_range(D, dx.row(r), beta,
+                            [&](auto g, auto w, auto v) {
+                              return (g * w - mean_g - (v - mean) * inverse * mean_gh) * inverse;
+                            },
+                            dy.row(r), gain.data(), x.row(r));
+        }
+      });
+    }
+    if (in.wants(1))
+      simd::sum_rows(R, D, in.grad(1).data(), [&](size_t begin, size_t end, real* own) {
+        for (size_t r = begin; r < end; ++r)
+          simd::map_range(D, own,
+                          [mean = means.data()[r], inverse = inverses.data()[r]](
+                              auto s, auto g, auto v) { return s + g * (v - mean) * inverse; },
+                          own, dy.row(r), x.row(r));
+      });
+    if (in.wants(2)) simd::column_sums(dy.data(), R, D, in.grad(2).data());
+  });
+}
+
+}  // namespace gnomon

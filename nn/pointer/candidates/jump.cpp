@@ -1,0 +1,27 @@
+// nn/pointer/candidates/jump.cpp
+// jump        token i may point at to'[to'[i]], two hops in the layer below.      cost N per head
+// Pointer doubling: L layers of jumps reach 2^L hops (Wyllie 1979, list ranking).
+#include "nn/pointer/candidates/source.hpp"
+
+namespace gnomon {
+namespace {
+
+class Jump final : public CandidateSource {
+ public:
+  std::vector<std::string> types() const override { return {"jump"}; }
+  bool per_head() const override { return true; }
+  bool needs_pointers() const override { return true; }
+  void offer(const Scene& scene, const Columns& columns) const override {
+    columns.fill([&](size_t b, int64_t n, size_t h, int64_t) {
+      const int32_t to = scene.to_below(b, n, h);
+      return to >= 0 ? scene.to_below(b, to, h) : -1;
+    });
+  }
+};
+
+const Registration<CandidateSource> kJump{
+    "jump", "jump - two hops in the layer below: pointer doubling",
+    [] { return std::make_unique<Jump>(); }};
+
+}  // namespace
+}  // namespace gnomon

@@ -1,0 +1,28 @@
+// nn/pointer/candidates/neighbour.cpp
+// neighbour   token i may point one past where its left neighbour pointed in the layer below:
+//             to'[i-1] + 1 (up to i).                          cost N per head
+// Continue what the neighbour began, one layer later.
+#include "nn/pointer/candidates/source.hpp"
+
+namespace gnomon {
+namespace {
+
+class Neighbour final : public CandidateSource {
+ public:
+  std::vector<std::string> types() const override { return {"neighbour"}; }
+  bool per_head() const override { return true; }
+  bool needs_pointers() const override { return true; }
+  void offer(const Scene& scene, const Columns& columns) const override {
+    columns.fill([&](size_t b, int64_t n, size_t h, int64_t) {
+      const int64_t to = n > 0 ? scene.to_below(b, n - 1, h) : -1;
+      return to >= 0 && to + 1 <= n ? to + 1 : -1;
+    });
+  }
+};
+
+const Registration<CandidateSource> kNeighbour{
+    "neighbour", "neighbour - one past where the left neighbour pointed in the layer below",
+    [] { return std::make_unique<Neighbour>(); }};
+
+}  // namespace
+}  // namespace gnomon

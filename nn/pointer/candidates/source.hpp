@@ -1,0 +1,86 @@
+// nn/pointer/candidates/source.hpp
+// A candidate source offers, for every token, a few earlier positions to which it may point. A
+// menu of sources is the candidate set C_i of a pointer layer; each source is one small file, and
+// registers itself by name. All are strictly causal (a candidate j of token i has j <= i) and cost
+// O(N) per slot.
+#pragma once
+
+#include "core/parallel.hpp"
+#include "nn/mixers/mixer.hpp"
+
+namespace gnomon {
+
+/// The scores by which a scanning source (see `scans`) chooses as it goes.
+struct Scores {
+  const Array& query;   ///< [B,N,H C]
+  const Array& key;     ///< [B,N,H C]
+  real scale;           ///< logit = scale query . key + bias
+  const Array& bias;    ///< [B,N,H,K] of the candidate's type, and noise if there is any
+  Array& dots;          ///< [B,N,H,K] scale query . key: given for all earlier slots; a scanning
+                        ///< source fills its own
+};
+
+/// What a source may look at.
+struct Scene {
+  const Index& tokens;            ///< [B,N]
+  const Pointers& below;          ///< of the layer below; empty in the first layer
+  size_t heads;                   ///< H
+  const Scores* scores = nullptr; ///< for scanning sources only
+
+  /// below.to(b, n, h), unchecked: this is the innermost loop.
+  int32_t to_below(size_t b, int64_t n, size_t h) const {
+    return below.to.data()[(b * tokens.shape()[1] + static_cast<size_t>(n)) * heads + h];
+  }
+};
+
+/// The columns of the candidate index that belong to one source.
+struct Columns {
+  Index& to;      ///< [B,N,G,K], G = 1 (the heads share) or H
+  size_t first;   ///< its columns are [first, first + slots)
+  size_t slots;
+
+  /// to[b,n,g,first + s] = position(b, n, g, s); -1: none. In parallel over the tokens.
+  template <class Position>
+  void fill(Position&& position) const {
+    const Shape& shape = to.shape();
+    const size_t N = shape[1], G = shape[2], K = shape[3];
+    parallel_for(shape[0] * N, 256, [&](size_t begin, size_t end) {
+      for (size_t row = begin; row < end; ++row)
+        for (size_t g = 0; g < G; ++g)
+          for (size_t s = 0; s < slots; ++s)
+            to.data()[(row * G + g) * K + first + s] = static_cast<int32_t>(
+                position(row / N, static_cast<int64_t>(row % N), g, static_cast<int64_t>(s)));
+    });
+  }
+};
+
+class CandidateSource {
+ public:
+  virtual ~CandidateSource() = default;
+  /// The number in a menu, "window:5"; sources without one refuse it. Throws Error(Exit::usage).
+  virtual void set(size_t count) {
+    fail(Exit::usage, "this source takes no number, got ':{}'", count);
+  }
+  /// A name for each kind of candidate it offers: "window -1". The layer learns a logit for each.
+  virtual std::vector<std::string> types() const = 0;
+  /// Candidates per token in a sequence of N: one for each type, unless a source says otherwise
+  /// (then all are of its first type).
+  virtual size_t slots(size_t N) const { return (void)N, types().size(); }
+  /// Do the candidates differ from head to head?
+  virtual bool per_head() const { return false; }
+  /// Does it offer nothing without pointers of a layer below?
+  virtual bool needs_pointers() const { return false; }
+  /// Does it choose by the scores of the slots before it? (then it comes last in the menu)
+  virtual bool scans() const { return false; }
+  virtual void offer(const Scene& scene, const Columns& columns) const = 0;
+
+ protected:
+  /// For set(): the checked count.
+  static size_t checked(size_t count, size_t low, size_t high) {
+    if (count < low || count > high)
+      fail(Exit::usage, "expected a number from {} to {}, got ':{}'", low, high, count);
+    return count;
+  }
+};
+
+}  // namespace gnomon

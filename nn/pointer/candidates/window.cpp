@@ -1,0 +1,30 @@
+// nn/pointer/candidates/window.cpp
+// window:w    token i may point at i, i-1, ..., i-w+1.         cost N w; shared by the heads
+// Pointing at itself means: keep what you have.
+#include "nn/pointer/candidates/source.hpp"
+
+namespace gnomon {
+namespace {
+
+class Window final : public CandidateSource {
+ public:
+  void set(size_t count) override { width_ = checked(count, 1, 4096); }
+  std::vector<std::string> types() const override {
+    std::vector<std::string> names;
+    for (size_t s = 0; s < width_; ++s) names.push_back(fmt::format("window -{}", s));
+    return names;
+  }
+  void offer(const Scene&, const Columns& columns) const override {
+    columns.fill([](size_t, int64_t n, size_t, int64_t s) { return n >= s ? n - s : -1; });
+  }
+
+ private:
+  size_t width_ = 4;
+};
+
+const Registration<CandidateSource> kWindow{
+    "window", "window:w - the token itself and the w-1 before it",
+    [] { return std::make_unique<Window>(); }};
+
+}  // namespace
+}  // namespace gnomon

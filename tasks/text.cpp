@@ -1,0 +1,129 @@
+#include "tasks/text.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+namespace gnomon {
+namespace {
+
+const Registration<Task> kText{
+    "text", "the next byte of the text files named by --file; length = bytes of context",
+    [] { return std::make_unique<TextTask>(); }};
+
+constexpr size_t kMostBytes = size_t{1} << 31;  // crops are drawn by 32-bit numbers
+
+using Counts = std::array<size_t, 256>;
+
+unsigned char byte(char c) { return static_cast<unsigned char>(c); }
+
+std::string read_file(const std::string& path, size_t most) {
+  std::error_code error;
+  const size_t size = std::filesystem::file_size(path, error);
+  if (error) fail(Exit::input, "{}: {}", path, error.message());
+  if (size > most) fail(Exit::input, "{}: expected at most {} bytes, got {}", path, most, size);
+  std::ifstream in(path, std::ios::binary);
+  std::string bytes(size, '\0');
+  if (!in.read(bytes.data(), static_cast<std::streamsize>(size)))
+    fail(Exit::input, "{}: cannot be read", path);
+  return bytes;
+}
+
+Counts count_bytes(std::string_view text) {
+  Counts counts{};
+  for (const char c : text) ++counts[byte(c)];
+  return counts;
+}
+
+size_t commonest(const Counts& counts) {
+  return static_cast<size_t>(std::max_element(counts.begin(), counts.end()) - counts.begin());
+}
+
+// How often each byte follows an occurrence of the crop.
+Counts continuations(std::string_view text, std::string_view crop) {
+  Counts counts{};
+  for (size_t at = text.find(crop); at != text.npos && at + crop.size() < text.size();
+       at = text.find(crop, at + 1))
+    ++counts[byte(text[at + crop.size()])];
+  return counts;
+}
+
+}  // namespace
+
+void TextTask::declare(Fields& f) {
+  f.text("file", files_, "text file to read; several, separated by commas, are joined");
+  f.number("validation", part_, 0.001, 0.9,
+           "part of the text, at its end, that is kept for testing");
+}
+
+void TextTask::prepare() {
+  const std::vector<std::string> names = split(files_, ',');
+  if (names.empty() || std::find(names.begin(), names.end(), "") != names.end())
+    fail(Exit::usage, "--file: expected names of text files, separated by commas, got '{}'",
+         files_);
+  bytes_.clear();
+  for (const std::string& name : names) {
+    const std::string text = read_file(name, kMostBytes - bytes_.size());
+    if (text.empty()) fail(Exit::input, "text: {}: expected some text, got an empty file", name);
+    bytes_ += text;
+  }
+  const double kept = part_ * static_cast<double>(bytes_.size());
+  boundary_ = bytes_.size() - static_cast<size_t>(std::llround(kept));
+  check_length(shortest_length());
+
+  const Counts seen = count_bytes(train()), judged = count_bytes(validation());
+  const auto all_seen = static_cast<double>(train().size());
+  const auto all_judged = static_cast<double>(validation().size());
+  chance_ = static_cast<double>(judged[commonest(seen)]) / all_judged;
+  baseline_ = 0;
+  for (size_t v = 0; v < 256; ++v)
+    baseline_ -= static_cast<double>(judged[v]) / all_judged *
+                 std::log2((static_cast<double>(seen[v]) + 1) / (all_seen + 256));
+}
+
+void TextTask::check_length(size_t length) const {
+  Task::check_length(length);
+  const size_t smaller = std::min(train().size(), validation().size());
+  if (smaller < length + 1)
+    fail(Exit::input,
+         "text: {}: {} bytes, split into {} to train and {} to test; a length of {} needs {} in "
+         "each",
+         files_, bytes_.size(), train().size(), validation().size(), length, length + 1);
+}
+
+Batch TextTask::train_batch(size_t batch, size_t length, Random random) const {
+  return crops(train(), batch, length, random);
+}
+
+Batch TextTask::test_batch(size_t batch, size_t length, Random random) const {
+  return crops(validation(), batch, length, random);
+}
+
+Batch TextTask::crops(std::string_view split, size_t batch, size_t length, Random random) const {
+  check_length(length);
+  Batch made{Index({batch, length}), Index({batch, length})};
+  for (size_t b = 0; b < batch; ++b) {
+    const char* first = split.data() + random.below(static_cast<uint32_t>(split.size() - length));
+    std::transform(first, first + length, made.tokens.row(b), byte);
+    std::transform(first + 1, first + 1 + length, made.targets.row(b), byte);
+  }
+  return made;
+}
+
+Index TextTask::oracle(const Batch& batch) const {
+  const auto [B, N] = dims<2>(batch.tokens, "text: tokens [B,N]");
+  Index answers({B, N});
+  for (size_t b = 0; b < B; ++b) {
+    const int32_t* token = batch.tokens.row(b);
+    const std::string crop(token, token + N);
+    Counts next = continuations(validation(), crop);
+    if (next == Counts{}) next = continuations(train(), crop);
+    expect(next != Counts{}, "text: oracle: sequence {} of the batch is not in {}", b, files_);
+    std::copy(token + 1, token + N, answers.row(b));
+    answers.row(b)[N - 1] = static_cast<int32_t>(commonest(next));
+  }
+  return answers;
+}
+
+}  // namespace gnomon

@@ -1,0 +1,146 @@
+#!/usr/bin/env bash
+# tools/lint.sh [FOLDER]: what no compiler checks. One line for each fault, "file:line: a sentence";
+# fails when there is any. tests/test_lint.sh shows that every rule can fail.
+set -euo pipefail
+export LC_ALL=C.UTF-8  # columns are counted in characters
+cd "${1:-$(dirname "${BASH_SOURCE[0]}")/..}"
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+find . -mindepth 1 \( -path './.git' -o -path './build*' -o -path './runs' -o -name __pycache__ \) \
+  -prune -o -type f ! -name '*.swp' -print | cut -c3- | LC_ALL=C sort >"$work/files"
+
+# --- The material of the rules: lines of the form file:line:text ---------------------------------
+except() { grep -v "$1" || true; }
+files() { grep -E "$1" "$work/files" || true; }
+lines() { xargs -r awk '{ print FILENAME ":" FNR ":" $0 }'; }
+
+files '\.(hpp|cpp|sh|py|ini|cmake|md)$|CMakeLists\.txt$|^\.' | lines \
+  >"$work/text"
+files '\.(hpp|cpp)$' | xargs -r awk '{ sub(/\/\/.*/, ""); print FILENAME ":" FNR ":" $0 }' \
+  >"$work/code"
+files '\.cmake$|CMakeLists\.txt$|CMakePresets\.json$' | lines | sed 's,#.*,,' >"$work/cmake"
+files '\.sh$' | lines | sed -E 's,:[0-9]+:\s*#.*,,' >"$work/shell"
+grep -E ':[0-9]+:\s*#\s*include' "$work/code" >"$work/includes" || true
+# A statement that spans lines counts as one line, where it begins.
+awk -F: '{ file = $1; at = $2; text = $0; sub(/^[^:]*:[0-9]+:/, "", text)
+           if (file != last) { held = ""; last = file }
+           if (held == "") start = at
+           held = held " " text
+           if (text ~ /[;{}]|^[ ]*#|^[ ]*$/) { print file ":" start ":" held; held = "" } }' \
+  "$work/code" >"$work/statements"
+
+# --- How a rule complains ------------------------------------------------------------------------
+# having FILE PATTERN: its lines file:line:text whose text matches.
+having() { grep -P "^[^:]*:[0-9]+:.*(?:$2)" "$work/$1" || true; }
+# fault SENTENCE: one for every line file:line:text that comes in.
+fault() { awk -v sentence="$1" -F: '{ print $1 ":" $2 ": " sentence }' >>"$work/faults"; }
+touch "$work/faults"
+
+# --- Folders: who may include whom ---------------------------------------------------------------
+awk -F: '
+  BEGIN {
+    may["core"] = "core"; may["nn"] = "core nn"; may["tasks"] = "core tasks"
+    may["models"] = "core nn models"; may["tools"] = "core nn models tasks tools"
+    may["tests"] = may["tools"] " tests"
+  }
+  match($0, /"[^"]+"/) {
+    path = substr($0, RSTART + 1, RLENGTH - 2)
+    split($1, from, "/"); split(path, to, "/")
+    if (from[1] == "models" && path == "tasks/batch.hpp") next
+    if (path !~ /\// || !(to[1] in may))
+      print $1 ":" $2 ": include \"" path "\" by its path from the top, as \"core/array.hpp\""
+    else if (index(" " may[from[1]] " ", " " to[1] " ") == 0)
+      print $1 ":" $2 ": " from[1] "/ may not include " to[1] "/: it may only include " may[from[1]]
+  }' "$work/includes" >>"$work/faults"
+
+# --- xtensor and xsimd: one door, and what bites behind it ----------------------------------------
+reducers='xt::(sum|prod|mean|average|variance|stddev|amax|amin|minmax|norm_\w+|logsumexp)\s*\('
+having includes '<xt(ensor|l)?(-\w+)?/' | except '^core/array\.hpp:' |
+  fault "only core/array.hpp includes xtensor: use Array and Index"
+having code '\bxt::|using namespace xt\b' | except '^core/array\.hpp:' |
+  fault "only core/array.hpp names xtensor: use Array, Index and their xt()"
+having statements "$reducers" | except immediate |
+  fault "a lazy xtensor reducer gives wrong values inside expressions: pass evaluation_strategy::immediate or write the loop"
+having statements '\bauto\b[^=;{]*=[^=;]*(\.xt\(\)|\bxt::)' |
+  fault "auto holds an xtensor expression, which may dangle: evaluate it within the statement"
+having code 'xsimd::reduce\b' |
+  fault "xsimd::reduce reads out of bounds in version 8.1: use core/simd/row.hpp"
+having code 'xsimd::rsqrt\b' |
+  fault "xsimd::rsqrt is a 12-bit estimate, and does not compile for AVX-512: divide by sqrt"
+having code 'xt::linalg\b' | fault "xt::linalg returns wrong shapes: use core/gemm.hpp"
+having code 'xt::load_npy\b' | fault "xt::load_npy trusts hostile files: use safetensors"
+cat "$work/cmake" "$work/code" "$work/shell" >"$work/flags"
+having flags '-ff[a]st-math|"f[a]st-math"|-Of[a]st|-funsafe-math' |
+  fault "fast-math breaks NaN checks and bit-equal results: leave it off"
+
+# --- Third parties: each has a row that says why it is here ----------------------------------------
+table=third_party/README.md
+rows=$(grep -h '^|' $table 2>/dev/null || true)
+# C++ and C headers without a folder or suffix, and the system's own, need no row.
+having includes '<[^>]*[/.][^>]*>' | while IFS= read -r line; do
+  header=${line#*<} header=${header%%>*}
+  case $header in
+    sys/* | unistd.h | fcntl.h | signal.h | dirent.h | *intrin.h) continue ;;
+  esac
+  grep -qF "\`${header%%/*}" <<<"$rows" || echo "$line" | fault "<$header> is in no row of $table"
+done
+having cmake 'find_(package|library|path)\s*\(' | while IFS= read -r line; do
+  name=$(sed -E 's/.*find_(package|library|path)\s*\(\s*//; s/(_LIBRARY|_INCLUDE_DIR)\b.*//; s/[ )].*//' <<<"$line")
+  grep -qiF "$name" <<<"$rows" || echo "$line" | fault "CMake finds $name, which is in no row of $table"
+done
+
+# --- Every text -----------------------------------------------------------------------------------
+having text '.{101}' | except '^[^:]*\.md:' | fault "longer than 100 columns"
+having text '\t' | fault "a tab: indent with blanks"
+having text '\s$' | fault "blanks at the end of the line"
+having text '\b(TO[D]O|FIX[M]E|XX[X])\b' | fault "unfinished: do it, or leave it out"
+
+# --- Files and folders ----------------------------------------------------------------------------
+while IFS= read -r file; do
+  case $file in
+    *.hpp) grep -q '^#pragma once$' "$file" || echo "$file:1:" | fault "a header without #pragma once" ;;
+  esac
+  case $file in
+    *.hpp | *.cpp | *.sh | *.py)
+      length=$(wc -l <"$file")
+      [ "$length" -le 450 ] || echo "$file:$length:" | fault "over 450 lines: is it still one idea?" ;;
+  esac
+  case $file in
+    .* | core/* | nn/* | models/* | tasks/* | tools/* | tests/* | third_party/*) ;;
+    CMakeLists.txt | CMakePresets.json | README.md | LICENSE) ;;
+    *) echo "${file%%/*}:1:" | fault "not one of the agreed entries of the top folder" ;;
+  esac
+done <"$work/files"
+sort -u -o "$work/faults" "$work/faults"  # a stray folder is one fault, not one for each of its files
+
+files '/' | except '^\.' | sed 's,/[^/]*$,,' | sort -u | while IFS= read -r folder; do
+  [ -f "$folder/README.md" ] ||
+    echo "$folder:1:" | fault "no README.md: say what lives here, what may not, and the reading order"
+done
+
+# --- Every README: short, and true about files ------------------------------------------------------
+files '(^|/)README\.md$' | while IFS= read -r readme; do
+  folder=$(dirname "$readme") limit=60
+  [ "$folder" = . ] && limit=110
+  length=$(wc -l <"$readme")
+  [ "$length" -le $limit ] || echo "$readme:$length:" | fault "over $limit lines: a README is one page"
+  # Links, and names between backquotes that look like a file or folder of ours.
+  { grep -noP '\]\(\K[^)#\s]+(?=[)#])|`\K[\w.-]+(/[\w.-]+)*/?(?=`)' "$readme" || true; } | while IFS=: read -r at path; do
+    case $path in
+      http* | *NAME* | build/* | runs/*) continue ;;
+      *.hpp | *.cpp | *.sh | *.py | *.md) ;;
+      */*) [ -e "${path%%/*}" ] || [ -e "$folder/${path%%/*}" ] || continue ;;
+      *) continue ;;
+    esac
+    [ -e "$folder/$path" ] || [ -e "$path" ] || echo "$readme:$at:" | fault "$path does not exist"
+  done
+done
+
+# --- Format ---------------------------------------------------------------------------------------
+if [ -x tools/format.sh ]; then
+  unformatted=$(tools/format.sh --check 2>/dev/null) || [ $? -eq 2 ] || echo "$unformatted" >>"$work/faults"
+fi
+
+LC_ALL=C sort -t: -k1,1 -k2,2n -u "$work/faults"
+[ ! -s "$work/faults" ]

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# tools/setup.sh: installs with apt what Gnomon needs and this machine lacks (Debian 12).
+# Does nothing, without network or rights, where all of it is there.
+set -euo pipefail
+
+packages=(
+  g++ cmake ninja-build                                # to build
+  libxtensor-dev libxsimd-dev xtl-dev                  # arrays and SIMD
+  libdnnl-dev                                          # matrix products
+  libboost-program-options-dev libfmt-dev nlohmann-json3-dev
+  librandom123-dev                                     # counter-based random numbers
+  doctest-dev git python3-numpy                        # to test
+)
+
+if ! command -v dpkg-query >/dev/null; then
+  echo "setup: this is no Debian system, so nothing was installed; CMake will name what is missing" \
+       "of: ${packages[*]}" >&2
+  exit 0
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+  status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
+  [ "$status" = installed ] || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+  if ! command -v sudo >/dev/null; then
+    echo "setup: run as root: apt-get install ${missing[*]}" >&2
+    exit 1
+  fi
+  as_root=(sudo)
+fi
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" </dev/null >>"$log" 2>&1; }
+install() { apt install --yes --no-install-recommends "${missing[@]}"; }
+
+echo "setup: installing ${missing[*]}"
+# The lists of packages are fetched only when they are absent or too old to be of use.
+install || { apt update && install; } || {
+  echo "setup: apt-get could not install ${missing[*]}: $(tail -n 1 "$log")" >&2
+  exit 1
+}

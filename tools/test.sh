@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# tools/test.sh [--sanitize]: everything that must hold, on a fresh machine too: sets up, builds all
+# and runs the tests (the lint is one of them). --sanitize does so under AddressSanitizer and
+# UndefinedBehaviorSanitizer, in a build folder of its own.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+build=build sanitize=OFF
+case "${1:-}" in
+  "") ;;
+  --sanitize) build=build-sanitize sanitize=ON ;;
+  *) echo "test: unknown option '$1'; usage: tools/test.sh [--sanitize]" >&2; exit 2 ;;
+esac
+
+tools/setup.sh
+cmake -S . -B "$build" -G Ninja -DGNOMON_SANITIZE=$sanitize -DGNOMON_TESTS=ON >/dev/null
+cmake --build "$build" -- --quiet
+ctest --test-dir "$build" --output-on-failure --parallel "$(nproc)"
