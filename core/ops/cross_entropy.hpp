@@ -17,13 +17,14 @@ inline Var cross_entropy(const Var& logits, const Index& targets) {
   expect(logits.shape().rank() >= 1,
          "cross_entropy: logits [...,V]: expected at least one axis, got shape []");
   const size_t V = logits.shape().last(), R = logits.shape().rows();
-  expect_shape(targets, Shape(std::vector<size_t>(logits.shape().begin(), logits.shape().end() - 1)),
+  expect_shape(targets,
+               Shape(std::vector<size_t>(logits.shape().begin(), logits.shape().end() - 1)),
                "cross_entropy: targets [...]");
   expect_below(targets, V, "cross_entropy: targets [...]", -1);
-  const auto scored =
-      static_cast<size_t>(std::count_if(targets.begin(), targets.end(), [](auto t) { return t >= 0; }));
-  expect(scored > 0, "cross_entropy: targets [...]: expected at least one scored row, got {} times -1",
-         R);
+  const auto scored = static_cast<size_t>(
+      std::count_if(targets.begin(), targets.end(), [](auto t) { return t >= 0; }));
+  expect(scored > 0,
+         "cross_entropy: targets [...]: expected at least one scored row, got {} times -1", R);
 
   Array log_sums({R}, 0);
   parallel_for(R, 32, [&](size_t begin, size_t end) {
@@ -31,7 +32,8 @@ inline Var cross_entropy(const Var& logits, const Index& targets) {
       if (targets.data()[r] < 0) continue;
       const real* from = logits.value().row(r);
       const real top = simd::max(from, V);
-      const real sum = simd::sum_of(V, [top](auto v) { return xsimd::exp(v - top); }, from);
+      const real sum = simd::sum_of(
+          V, [top](auto v) { return xsimd::exp(v - top); }, from);
       log_sums.data()[r] = top + std::log(sum);
     }
   });

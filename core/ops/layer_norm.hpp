@@ -24,17 +24,19 @@ inline Var layer_norm(const Var& x, const Var& gain, const Var& bias, real eps =
   parallel_for(R, 32, [&](size_t begin, size_t end) {
     for (size_t r = begin; r < end; ++r) {
       const real* from = x.value().row(r);
-      const real mean = simd::sum_of(D, [](auto v) { return v; }, from) / static_cast<real>(D);
+      const real mean = simd::sum_of(
+                            D, [](auto v) { return v; }, from) /
+                        static_cast<real>(D);
       // A second look at a row in cache: the one-pass formula loses all digits at a large mean.
-      const real variance =
-          simd::sum_of(D, [mean](auto v) { return (v - mean) * (v - mean); }, from) /
-          static_cast<real>(D);
+      const real variance = simd::sum_of(
+                                D, [mean](auto v) { return (v - mean) * (v - mean); }, from) /
+                            static_cast<real>(D);
       const real inverse = 1 / std::sqrt(variance + eps);
       means.data()[r] = mean;
       inverses.data()[r] = inverse;
-      simd::map_range(D, y.row(r),
-                      [&](auto v, auto w, auto b) { return (v - mean) * inverse * w + b; }, from,
-                      gain.value().data(), bias.value().data());
+      simd::map_range(
+          D, y.row(r), [&](auto v, auto w, auto b) { return (v - mean) * inverse * w + b; }, from,
+          gain.value().data(), bias.value().data());
     }
   });
 
@@ -49,24 +51,27 @@ inline Var layer_norm(const Var& x, const Var& gain, const Var& bias, real eps =
           const real share = 1 / static_cast<real>(D);
           const real mean_g = share * simd::dot(dy.row(r), gain.data(), D);
           const real mean_gh =
-              share * simd::sum_of(D,
-                                   [&](auto g, auto w, auto v) { return g * w * (v - mean) * inverse; },
-                                   dy.row(r), gain.data(), x.row(r));
-          simd::blend_range(D, dx.row(r), beta,
-                            [&](auto g, auto w, auto v) {
-                              return (g * w - mean_g - (v - mean) * inverse * mean_gh) * inverse;
-                            },
-                            dy.row(r), gain.data(), x.row(r));
+              share * simd::sum_of(
+                          D, [&](auto g, auto w, auto v) { return g * w * (v - mean) * inverse; },
+                          dy.row(r), gain.data(), x.row(r));
+          simd::blend_range(
+              D, dx.row(r), beta,
+              [&](auto g, auto w, auto v) {
+            return (g * w - mean_g - (v - mean) * inverse * mean_gh) * inverse;
+              },
+              dy.row(r), gain.data(), x.row(r));
         }
       });
     }
     if (in.wants(1))
       simd::sum_rows(R, D, in.grad(1).data(), [&](size_t begin, size_t end, real* own) {
         for (size_t r = begin; r < end; ++r)
-          simd::map_range(D, own,
-                          [mean = means.data()[r], inverse = inverses.data()[r]](
-                              auto s, auto g, auto v) { return s + g * (v - mean) * inverse; },
-                          own, dy.row(r), x.row(r));
+          simd::map_range(
+              D, own,
+              [mean = means.data()[r], inverse = inverses.data()[r]](auto s, auto g, auto v) {
+            return s + g * (v - mean) * inverse;
+              },
+              own, dy.row(r), x.row(r));
       });
     if (in.wants(2)) simd::column_sums(dy.data(), R, D, in.grad(2).data());
   });

@@ -8,10 +8,9 @@ namespace gnomon {
 
 /// Throws Error when the numbers of elements differ.
 inline Var reshape(const Var& x, Shape shape) {
-  return record("reshape", x.value().reshaped(shape), {x},
-                [before = x.shape()](const Array& dy, Inputs in) {
-    in.add(0, dy.reshaped(before));
-  });
+  return record(
+      "reshape", x.value().reshaped(shape), {x},
+      [before = x.shape()](const Array& dy, Inputs in) { in.add(0, dy.reshaped(before)); });
 }
 
 }  // namespace gnomon

@@ -12,7 +12,8 @@ inline Var sigmoid(const Var& x) {
   Array y = simd::mapped([](auto v) { return real{1} / (real{1} + xsimd::exp(-v)); }, x.value());
   return record("sigmoid", y, {x}, [y](const Array& dy, Inputs in) {
     auto [dx, beta] = in.blend(0);
-    simd::blend(dx, beta, [](auto g, auto u) { return g * u * (real{1} - u); }, dy, y);
+    simd::blend(
+        dx, beta, [](auto g, auto u) { return g * u * (real{1} - u); }, dy, y);
   });
 }
 

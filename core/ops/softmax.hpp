@@ -29,7 +29,8 @@ inline Var softmax(const Var& x, const Index& mask = {}, real tau = 1) {
       real* to = y.row(r);
       const int32_t* allowed = mask.empty() ? nullptr : mask.row(r / share);
       real top = -std::numeric_limits<real>::infinity();
-      if (!allowed) top = simd::max(from, K);
+      if (!allowed)
+        top = simd::max(from, K);
       else
         for (size_t k = 0; k < K; ++k)
           if (allowed[k] >= 0) top = from[k] > top || std::isnan(from[k]) ? from[k] : top;
@@ -37,11 +38,14 @@ inline Var softmax(const Var& x, const Index& mask = {}, real tau = 1) {
         std::fill_n(to, K, real{0});
         continue;
       }
-      simd::map_range(K, to, [&](auto v) { return xsimd::exp((v - top) * (1 / tau)); }, from);
+      simd::map_range(
+          K, to, [&](auto v) { return xsimd::exp((v - top) * (1 / tau)); }, from);
       if (allowed)
         for (size_t k = 0; k < K; ++k) to[k] = allowed[k] < 0 ? real{0} : to[k];
-      const real norm = 1 / simd::sum_of(K, [](auto v) { return v; }, to);
-      simd::map_range(K, to, [norm](auto v) { return v * norm; }, to);
+      const real norm = 1 / simd::sum_of(
+                                K, [](auto v) { return v; }, to);
+      simd::map_range(
+          K, to, [norm](auto v) { return v * norm; }, to);
     }
   });
 
@@ -51,9 +55,9 @@ inline Var softmax(const Var& x, const Index& mask = {}, real tau = 1) {
     parallel_for(y.shape().rows(), 64, [&, &dx = dx, beta = beta](size_t begin, size_t end) {
       for (size_t r = begin; r < end; ++r) {
         const real mean = simd::dot(dy.row(r), y.row(r), K);
-        simd::blend_range(K, dx.row(r), beta,
-                          [&](auto g, auto p) { return p * (g - mean) * (1 / tau); }, dy.row(r),
-                          y.row(r));
+        simd::blend_range(
+            K, dx.row(r), beta, [&](auto g, auto p) { return p * (g - mean) * (1 / tau); },
+            dy.row(r), y.row(r));
       }
     });
   });

@@ -12,7 +12,8 @@ inline Var tanh(const Var& x) {
   Array y = simd::mapped([](auto v) { return xsimd::tanh(v); }, x.value());
   return record("tanh", y, {x}, [y](const Array& dy, Inputs in) {
     auto [dx, beta] = in.blend(0);
-    simd::blend(dx, beta, [](auto g, auto u) { return g * (real{1} - u * u); }, dy, y);
+    simd::blend(
+        dx, beta, [](auto g, auto u) { return g * (real{1} - u * u); }, dy, y);
   });
 }
 

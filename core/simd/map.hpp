@@ -9,7 +9,7 @@
 
 namespace gnomon::simd {
 
-using Pack = xsimd::batch<real>;         // as many elements as one register holds
+using Pack = xsimd::batch<real>;  // as many elements as one register holds
 constexpr size_t kLanes = Pack::size;
 constexpr size_t kElementGrain = 16384;  // elements in one piece of work
 
@@ -36,7 +36,8 @@ void blend_range(size_t n, real* y, real beta, F&& f, const X*... x) {
   if (beta == 0)
     map_range(n, y, f, x...);
   else
-    map_range(n, y, [&](const Pack& old, const auto&... v) { return old + f(v...); }, y, x...);
+    map_range(
+        n, y, [&](const Pack& old, const auto&... v) { return old + f(v...); }, y, x...);
 }
 
 /// y = f(x...) over whole arrays of equal size, in parallel. y may be one of the x.

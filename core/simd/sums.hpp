@@ -20,8 +20,7 @@ void sum_rows(size_t R, size_t n, real* sum, Work&& work) {
     work(begin, end, own);
   });
   parallel_for(n, 2048, [&](size_t begin, size_t end) {
-    for (size_t p = 0; p < pieces; ++p)
-      add_to(sum + begin, partial.row(p) + begin, end - begin);
+    for (size_t p = 0; p < pieces; ++p) add_to(sum + begin, partial.row(p) + begin, end - begin);
   });
 }
 
@@ -31,8 +30,9 @@ inline void column_sums(const real* x, size_t R, size_t n, real* sum) {
     size_t r = begin;
     for (; r + 4 <= end; r += 4) {  // four rows for one load and store of the partial sums
       const real* row = x + r * n;
-      map_range(n, own, [](auto s, auto a, auto b, auto c, auto d) { return s + ((a + b) + (c + d)); },
-                own, row, row + n, row + 2 * n, row + 3 * n);
+      map_range(
+          n, own, [](auto s, auto a, auto b, auto c, auto d) { return s + ((a + b) + (c + d)); },
+          own, row, row + n, row + 2 * n, row + 3 * n);
     }
     for (; r < end; ++r) add_to(own, x + r * n, n);
   });
@@ -42,8 +42,8 @@ inline void column_sums(const real* x, size_t R, size_t n, real* sum) {
 inline real total(const Array& x) {
   Array partial({(x.size() + kElementGrain - 1) / kElementGrain});
   parallel_for(x.size(), kElementGrain, [&](size_t begin, size_t end) {
-    partial.data()[begin / kElementGrain] =
-        sum_of(end - begin, [](auto v) { return v; }, x.data() + begin);
+    partial.data()[begin / kElementGrain] = sum_of(
+        end - begin, [](auto v) { return v; }, x.data() + begin);
   });
   double sum = 0;
   for (const real p : partial) sum += double{p};

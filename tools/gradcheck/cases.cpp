@@ -2,6 +2,7 @@
 
 #include "core/ops/add.hpp"
 #include "core/ops/affine.hpp"
+#include "core/ops/concat.hpp"
 #include "core/ops/cross_entropy.hpp"
 #include "core/ops/dropout.hpp"
 #include "core/ops/embedding.hpp"
@@ -10,18 +11,28 @@
 #include "core/ops/gathered_dot.hpp"
 #include "core/ops/gathered_sum.hpp"
 #include "core/ops/gelu.hpp"
+#include "core/ops/gumbel.hpp"
 #include "core/ops/layer_norm.hpp"
 #include "core/ops/log.hpp"
+#include "core/ops/log_softmax.hpp"
+#include "core/ops/matmul.hpp"
 #include "core/ops/mean.hpp"
 #include "core/ops/mul.hpp"
 #include "core/ops/reshape.hpp"
 #include "core/ops/rms_norm.hpp"
 #include "core/ops/scale.hpp"
+#include "core/ops/scatter_add_rows.hpp"
+#include "core/ops/select_columns.hpp"
 #include "core/ops/sigmoid.hpp"
 #include "core/ops/silu.hpp"
+#include "core/ops/slice.hpp"
 #include "core/ops/softmax.hpp"
+#include "core/ops/split_heads.hpp"
 #include "core/ops/stop_gradient.hpp"
+#include "core/ops/straight_through.hpp"
 #include "core/ops/sum.hpp"
+#include "core/ops/sum_last.hpp"
+#include "core/ops/swap_axes.hpp"
 #include "core/ops/tanh.hpp"
 
 namespace gnomon {
@@ -29,10 +40,12 @@ namespace {
 
 // Readers that share a target, rows that nobody reads, and readers that read nothing (-1).
 // Two batches of three tokens: shared by the heads [2,3,1,4], and one per head [2,3,2,2].
-const Index kShared({2, 3, 1, 4}, {0, 0, 2, -1, 1, 1, 1, 1, 0, 2, 2, -1,  //
+const Index kShared({2, 3, 1, 4}, {0, 0, 2,  -1, 1, 1, 1, 1, 0, 2, 2, -1,  //
                                    0, 0, -1, -1, 1, 1, 0, 0, 0, 0, 0, 0});
-const Index kPerHead({2, 3, 2, 2}, {0, 0, 2, -1, 1, 1, 1, 1, 0, 2, 2, -1,  //
+const Index kPerHead({2, 3, 2, 2}, {0, 0, 2,  -1, 1, 1, 1, 1, 0, 2, 2, -1,  //
                                     0, 0, -1, -1, 1, 1, 0, 0, 0, 0, 0, 0});
+const Array kAllowed({2, 3, 1, 4}, {1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 0,  //
+                                    1, 1, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1});
 Targets to_three_rows(const Index& to) { return Targets(to, 2, 3, "gradcheck: to"); }
 
 }  // namespace
@@ -44,48 +57,133 @@ std::vector<OpCase> gradient_cases() {
       {"add to itself", [](V v) { return add(v[0], v[0]); }, {{2, 3}}},
       {"affine", [](V v) { return affine(v[0], v[1], v[2]); }, {{2, 3, 4}, {5, 4}, {5}}},
       {"affine no bias", [](V v) { return affine(v[0], v[1]); }, {{3, 4}, {5, 4}}},
-      {"cross_entropy", [](V v) { return cross_entropy(v[0], Index({2, 3}, {4, -1, 0, 2, 2, -1})); },
+      {"concat",
+       [](V v) {
+    return concat({v[0], v[1], v[0]}, 1);
+       },
+       {{2, 3, 2}, {2, 1, 2}}},
+      {"concat last axis",
+       [](V v) {
+    return concat({v[0], v[1]}, 1);
+       },
+       {{3, 17}, {3, 2}}},
+      {"cross_entropy",
+       [](V v) {
+    return cross_entropy(v[0], Index({2, 3}, {4, -1, 0, 2, 2, -1}));
+       },
        {{2, 3, 5}}},
       {"cross_entropy added",
-       [](V v) { return add(cross_entropy(v[0], Index({3}, {4, -1, 0})), sum(v[0])); },
+       [](V v) {
+    return add(cross_entropy(v[0], Index({3}, {4, -1, 0})), sum(v[0]));
+       },
        {{3, 19}}},
-      {"dropout", [](V v) { Random r(7); return dropout(v[0], 0.4, r); }, {{3, 19}}},
-      {"embedding", [](V v) { return embedding(v[0], Index({2, 3}, {0, 3, 3, 1, 0, 3})); }, {{5, 3}}},
+      {"dropout",
+       [](V v) {
+    Random r(7);
+    return dropout(v[0], 0.4, r);
+       },
+       {{3, 19}}},
+      {"embedding",
+       [](V v) {
+    return embedding(v[0], Index({2, 3}, {0, 3, 3, 1, 0, 3}));
+       },
+       {{5, 3}}},
       {"exp", [](V v) { return exp(v[0]); }, {{3, 7}}},
-      {"gather_rows", [](V v) { return gather_rows(v[0], Index({1, 5}, {0, 0, 2, -1, 2})); }, {{1, 5, 3}}},
-      {"gathered_dot", [](V v) { return gathered_dot(v[0], v[1], to_three_rows(kShared), 2, 0.5); },
+      {"gather_rows",
+       [](V v) {
+    return gather_rows(v[0], Index({1, 5}, {0, 0, 2, -1, 2}));
+       },
+       {{1, 5, 3}}},
+      {"gathered_dot",
+       [](V v) { return gathered_dot(v[0], v[1], to_three_rows(kShared), 2, 0.5); },
        {{2, 3, 6}, {2, 3, 6}}},
       {"gathered_dot per head",
        [](V v) { return gathered_dot(v[0], v[1], to_three_rows(kPerHead), 2, 0.5); },
        {{2, 3, 6}, {2, 3, 6}}},
-      {"gathered_sum", [](V v) { return gathered_sum(v[0], v[1], to_three_rows(kShared)); },
+      {"gathered_sum",
+       [](V v) { return gathered_sum(v[0], v[1], to_three_rows(kShared)); },
        {{2, 3, 2, 4}, {2, 3, 6}}},
-      {"gathered_sum per head", [](V v) { return gathered_sum(v[0], v[1], to_three_rows(kPerHead)); },
+      {"gathered_sum per head",
+       [](V v) { return gathered_sum(v[0], v[1], to_three_rows(kPerHead)); },
        {{2, 3, 2, 2}, {2, 3, 6}}},
       {"gelu", [](V v) { return gelu(v[0]); }, {{3, 19}}},
+      {"gumbel",
+       [](V v) {
+    Random r(7);
+    return gumbel(v[0], r);
+       },
+       {{3, 7}}},
       {"layer_norm", [](V v) { return layer_norm(v[0], v[1], v[2]); }, {{2, 3, 19}, {19}, {19}}},
       {"layer_norm added",
        [](V v) { return add(v[0], layer_norm(v[0], v[1], v[1])); },
        {{70, 3}, {3}}},
       {"log", [](V v) { return log(v[0]); }, {{3, 7}}, {}, 0.5, 2},
+      {"log_softmax", [](V v) { return log_softmax(v[0]); }, {{3, 19}}},
+      // The masked entries, enormous by design, are multiplied by 0.
+      {"log_softmax masked",
+       [](V v) { return mul(log_softmax(v[0], kShared), kAllowed); },
+       {{2, 3, 1, 4}}},
+      {"matmul", [](V v) { return matmul(v[0], v[1]); }, {{2, 2, 3, 4}, {2, 2, 4, 5}}},
+      {"matmul transposed a", [](V v) { return matmul(v[0], v[1], true); }, {{2, 4, 3}, {2, 4, 5}}},
+      {"matmul transposed b",
+       [](V v) { return matmul(v[0], v[1], false, true); },
+       {{2, 3, 4}, {2, 5, 4}}},
+      {"matmul transposed both",
+       [](V v) { return matmul(v[0], v[1], true, true); },
+       {{4, 3}, {5, 4}}},
+      {"matmul by itself", [](V v) { return matmul(v[0], v[0]); }, {{2, 3, 3}}},
       {"mean", [](V v) { return mean(v[0]); }, {{3, 7}}},
       {"mul", [](V v) { return mul(v[0], v[1]); }, {{3, 7}, {3, 7}}},
       {"mul by itself", [](V v) { return mul(v[0], v[0]); }, {{3, 7}}},
-      {"reshape", [](V v) { return reshape(v[0], {3, 4}); }, {{2, 6}}},
+      {"reshape",
+       [](V v) {
+    return reshape(v[0], {3, 4});
+       },
+       {{2, 6}}},
       {"rms_norm", [](V v) { return rms_norm(v[0], v[1]); }, {{2, 3, 19}, {19}}},
       {"rms_norm added", [](V v) { return add(v[0], rms_norm(v[0], v[1])); }, {{70, 3}, {3}}},
       {"scale", [](V v) { return scale(v[0], real(-0.3)); }, {{3, 7}}},
+      {"scatter_add_rows",
+       [](V v) {
+    return scatter_add_rows(v[0], Index({2, 4}, {0, 0, 2, -1, 3, 0, 0, 0}), 4);
+       },
+       {{2, 4, 3}}},
+      {"scatter_add_rows added",
+       [](V v) {
+    return add(v[0], scatter_add_rows(v[0], Index({1, 4}, {0, 0, 2, -1}), 4));
+       },
+       {{1, 4, 3}}},
+      {"select_columns",
+       [](V v) {
+    return select_columns(v[0], Index({4}, {2, 0, 2, 1}));
+       },
+       {{2, 3, 5}}},
       {"sigmoid", [](V v) { return sigmoid(v[0]); }, {{3, 7}}},
       {"silu", [](V v) { return silu(v[0]); }, {{3, 7}}},
+      {"slice", [](V v) { return mul(slice(v[0], 1, 1, 3), slice(v[0], 1, 0, 2)); }, {{2, 4, 3}}},
       {"softmax", [](V v) { return softmax(v[0], {}, real(0.7)); }, {{3, 19}}},
       {"softmax masked", [](V v) { return softmax(v[0], kShared); }, {{2, 3, 2, 4}}},
+      {"split_heads", [](V v) { return split_heads(v[0], 3); }, {{2, 4, 6}}},
+      {"split_heads merged", [](V v) { return merge_heads(v[0]); }, {{2, 3, 4, 2}}},
       // d (x stop(x)) / dx is x, as if it were x^2 / 2.
-      {"stop_gradient", [](V v) { return mul(v[0], stop_gradient(v[0])); }, {{3, 7}},
+      {"stop_gradient",
+       [](V v) { return mul(v[0], stop_gradient(v[0])); },
+       {{3, 7}},
        [](V v) { return scale(mul(v[0], v[0]), real(0.5)); }},
+      {"straight_through",
+       [](V v) { return straight_through(v[0]); },
+       {{3, 7}},
+       [](V v) { return v[0]; }},
       {"sum", [](V v) { return sum(v[0]); }, {{3, 7}}},
       {"sum added", [](V v) { return mul(sum(v[0]), sum(mul(v[0], v[0]))); }, {{3, 7}}},
+      {"sum_last", [](V v) { return sum_last(v[0]); }, {{2, 3, 19}}},
+      {"sum_last added",
+       [](V v) { return mul(sum_last(v[0]), sum_last(mul(v[0], v[0]))); },
+       {{3, 5}}},
+      {"swap_axes", [](V v) { return swap_axes(v[0], 1, 3); }, {{2, 3, 2, 4, 2}}},
+      {"swap_axes last two", [](V v) { return swap_axes(v[0], 2, 1); }, {{2, 3, 5}}},
       {"tanh", [](V v) { return tanh(v[0]); }, {{3, 7}}},
-  };
+      };
 }
 
 }  // namespace gnomon
