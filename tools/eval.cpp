@@ -1,0 +1,167 @@
+// tools/eval.cpp
+// gnomon eval: a trained model on fresh data of chosen lengths, beside chance.
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <numbers>
+
+#include "core/file.hpp"
+#include "core/gemm.hpp"
+#include "core/parallel.hpp"
+#include "nn/checkpoint.hpp"
+#include "tools/commands.hpp"
+#include "tools/output.hpp"
+#include "tools/progress.hpp"
+#include "tools/trainer.hpp"
+
+namespace gnomon {
+namespace {
+
+constexpr const char* kUsage = "usage: gnomon eval --run DIR --lengths 64,512,... [options]\n";
+constexpr size_t kTokensPerBatch = 16384;  // about the memory of a training step
+
+struct EvalConfig {
+  std::string run, lengths, json, selection = "hard";
+  size_t batches = 20, batch = 0, seed = 1, threads = static_cast<size_t>(gnomon::threads());
+  bool quiet = false;
+
+  void declare(Options& options) {
+    options.heading("options");
+    Fields& f = options.fields;
+    f.text("run", run, "directory of the trained run");
+    f.text("lengths", lengths, "separated by commas, counted as the task counts them");
+    f.integer("batches", batches, 1, 1'000'000, "batches for each length");
+    f.integer("batch", batch, 0, 1 << 20, "sequences a batch; 0: as many as make about 16384 tokens");
+    f.integer("seed", seed, 0, std::numeric_limits<size_t>::max(), "of the test data");
+    f.choice("selection", selection, {"hard", "soft"}, "how pointers choose");
+    f.text("json", json, "file for the results as JSON");
+    f.integer("threads", threads, 1, 1024, "the results do not depend on it");
+    f.flag("quiet", quiet, "no progress bar");
+  }
+};
+
+struct Row {
+  size_t length = 0, tokens = 0;
+  double token_accuracy = 0, exact_match = 0, loss = 0;
+};
+
+std::vector<size_t> parse_lengths(const std::string& text, const Task& task) {
+  std::vector<size_t> lengths;
+  for (const std::string& part : split(text, ',')) {
+    lengths.push_back(parse_integer(part, 1, size_t{1} << 30, "--lengths"));
+    task.check_length(lengths.back());
+  }
+  if (lengths.empty()) fail(Exit::usage, "--lengths is missing: expected numbers such as 64,512");
+  return lengths;
+}
+
+/// Sequences whose scored tokens were all predicted right.
+size_t count_exact(const SequenceModel::Scored& scored, const Batch& batch) {
+  const size_t N = batch.tokens.shape()[1];
+  std::vector<bool> seen(batch.tokens.shape()[0]), wrong(seen.size());
+  for (size_t m = 0; m < scored.positions.size(); ++m) {
+    const auto at = static_cast<size_t>(scored.positions.data()[m]);
+    seen[at / N] = true;
+    if (scored.predicted.data()[m] != batch.targets.data()[at]) wrong[at / N] = true;
+  }
+  size_t exact = 0;
+  for (size_t b = 0; b < seen.size(); ++b) exact += seen[b] && !wrong[b];
+  return exact;
+}
+
+Row measure(const SequenceModel& model, const Task& task, size_t length, const EvalConfig& config,
+            const std::function<void(const Row&)>& report) {
+  const Random random = Random(config.seed).split("test").split(length);
+  const size_t N = task.test_batch(1, length, random).tokens.shape()[1];
+  const size_t B = config.batch ? config.batch : std::max<size_t>(1, kTokensPerBatch / N);
+  Row row{.length = length};
+  double loss = 0, right = 0, exact = 0;
+  for (size_t i = 0; i < config.batches; ++i) {
+    const Batch batch = task.test_batch(B, length, random.split(i));
+    Pass pass;
+    pass.selection = config.selection;
+    pass.noise = random.split("noise").split(i);
+    const auto scored = model.score(batch, pass);
+    const auto count = static_cast<double>(scored.positions.size());
+    row.tokens += scored.positions.size();
+    loss += double{scored.loss.value().item()} * count;
+    right += static_cast<double>(count_right(scored, batch));
+    exact += static_cast<double>(count_exact(scored, batch));
+    row.loss = loss / static_cast<double>(row.tokens);
+    row.token_accuracy = right / static_cast<double>(row.tokens);
+    row.exact_match = exact / static_cast<double>((i + 1) * B);
+    report(row);
+  }
+  return row;
+}
+
+double bits(double nats) { return nats / std::numbers::ln2; }
+
+std::string as_table(const std::vector<Row>& rows, const Task& task) {
+  std::vector<Words> cells{{"length", "token accuracy", "exact match", "chance", "loss"}};
+  if (task.in_bits_per_byte()) cells[0].push_back("bits/byte");
+  cells[0].push_back("tokens");
+  const auto percent = [](double share) { return fmt::format("{:.2f} %", 100 * share); };
+  for (const Row& r : rows) {
+    cells.push_back({fmt::format("{}", r.length), percent(r.token_accuracy), percent(r.exact_match),
+                     percent(task.chance()), fmt::format("{:.4f}", r.loss)});
+    if (task.in_bits_per_byte()) cells.back().push_back(fmt::format("{:.3f}", bits(r.loss)));
+    cells.back().push_back(fmt::format("{}", r.tokens));
+  }
+  std::string text = table(cells);
+  if (const auto baseline = task.baseline_bits_per_byte())
+    text += fmt::format("knowing only how often each byte occurs: {:.3f} bits/byte\n", *baseline);
+  return text;
+}
+
+std::string as_json(const std::vector<Row>& rows, const Task& task, const EvalConfig& config) {
+  nlohmann::ordered_json results = nlohmann::ordered_json::array();
+  for (const Row& r : rows) {
+    results.push_back({{"length", r.length},
+                       {"token_accuracy", r.token_accuracy},
+                       {"exact_match", r.exact_match},
+                       {"chance", task.chance()},
+                       {"loss", r.loss},
+                       {"tokens", r.tokens}});
+    if (task.in_bits_per_byte()) results.back()["bits_per_byte"] = bits(r.loss);
+  }
+  nlohmann::ordered_json all{{"results", results}, {"selection", config.selection}, {"seed", config.seed}};
+  if (const auto baseline = task.baseline_bits_per_byte()) all["baseline_bits_per_byte"] = *baseline;
+  return all.dump(2) + "\n";
+}
+
+}  // namespace
+
+Exit evaluate(const Words& words) {
+  const Arguments arguments(words);
+  EvalConfig config;
+  Options options;
+  config.declare(options);
+  if (arguments.help()) {
+    print(kUsage + options.help());
+    return Exit::ok;
+  }
+  arguments.set_all(options.fields);
+  if (config.run.empty()) fail(Exit::usage, "--run is missing: the directory of a trained run");
+  const auto experiment = Experiment::of_run(Arguments::of_file(config.run + "/config.ini"));
+  const Task& task = experiment->task();
+  const auto lengths = parse_lengths(config.lengths, task);
+  set_threads(static_cast<int>(config.threads));
+  gemm_self_test();
+  const auto model = experiment->make_model();
+  load_parameters(config.run + "/model.safetensors", model->parameters());
+
+  std::vector<Row> rows;
+  size_t done = 0;
+  {
+    Progress progress("batch", 0, lengths.size() * config.batches, config.quiet);
+    for (const size_t length : lengths)
+      rows.push_back(measure(*model, task, length, config, [&](const Row& row) {
+        progress.show(++done, fmt::format("length {}  accuracy {:.1f} %", length, 100 * row.token_accuracy));
+      }));
+  }
+  if (!config.json.empty()) atomic_write(config.json, {as_json(rows, task, config)});
+  print(as_table(rows, task));
+  return Exit::ok;
+}
+
+}  // namespace gnomon

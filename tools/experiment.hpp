@@ -1,0 +1,59 @@
+// tools/experiment.hpp
+// Everything that decides the numbers of a run: a model, a task, and how the one learns the other.
+// Its options, as an INI file, are the run's config.ini.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "models/sequence_model.hpp"
+#include "nn/optimizer.hpp"
+#include "nn/schedule.hpp"
+#include "tasks/task.hpp"
+#include "tools/options.hpp"
+
+namespace gnomon {
+
+struct TrainingConfig {
+  size_t steps = 1000, batch = 32, length = 64, seed = 1;
+  double clip = 1;
+  size_t log_every = 0;           // 0: about 200 lines in all
+  size_t checkpoint_every = 250;
+  ScheduleConfig schedule;
+  AdamWConfig adamw;
+  TemperatureConfig temperature;
+  void declare(Fields& f, const std::string& length_meaning);
+};
+
+/// --model and --task, which decide what other options there are; empty where not given.
+struct ExperimentNames {
+  std::string model, task;
+  ExperimentNames() = default;
+  explicit ExperimentNames(const Arguments& arguments);
+};
+
+class Experiment {
+ public:
+  /// Throws Error(Exit::usage) when a name is missing or unknown.
+  explicit Experiment(ExperimentNames names);
+  /// As a run keeps it, prepared. Throws Error(Exit::usage or Exit::input).
+  static std::unique_ptr<Experiment> of_run(const Arguments& config);
+
+  /// Its options, with their headings.
+  void declare(Options& options);
+  /// After the options are set: reads the task's files and checks what can be checked before the
+  /// first step. Throws Error(Exit::usage or Exit::input).
+  void prepare();
+  /// Not yet initialised. Throws Error(Exit::usage) for options that do not fit each other.
+  std::unique_ptr<SequenceModel> make_model() const { return kind_->make(task_->vocabulary()); }
+  const Task& task() const { return *task_; }
+
+  ExperimentNames names;
+  TrainingConfig training;
+
+ private:
+  std::unique_ptr<ModelKind> kind_;
+  std::unique_ptr<Task> task_;
+};
+
+}  // namespace gnomon

@@ -1,0 +1,32 @@
+// tools/gradcheck.cpp
+// gnomon gradcheck: the gradient table needs the engine in double, which is another program.
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "tools/commands.hpp"
+#include "tools/options.hpp"
+#include "tools/output.hpp"
+
+namespace gnomon {
+
+Exit gradcheck_table(const Words& words) {
+  const Arguments arguments(words);
+  if (arguments.help()) {
+    print("usage: gnomon gradcheck\nOne row per operation: its largest relative gradient error, in double.\n");
+    return Exit::ok;
+  }
+  Fields none;
+  arguments.set_all(none);
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  std::string table = (self.parent_path() / "gnomon-gradcheck").string();
+  char* const command[] = {table.data(), nullptr};
+  execv(table.c_str(), command);  // returns only when it fails
+  fail(Exit::io, "{}: cannot be started: {}; build it with: cmake --build BUILD --target gnomon-gradcheck",
+       table, std::strerror(errno));
+}
+
+}  // namespace gnomon

@@ -1,0 +1,136 @@
+#include "tools/run_directory.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include <filesystem>
+
+#include "core/json.hpp"
+#include "nn/checkpoint.hpp"
+
+namespace gnomon {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr uint64_t kLargestConfig = uint64_t{1} << 20;
+
+/// Left behind by atomic_write in a process that was killed.
+bool is_temporary(const fs::path& path) {
+  const std::string name = path.filename().string();
+  return name.starts_with(".gnomon-") && name.ends_with(".tmp");
+}
+
+/// Held until the descriptor is closed, by whatever end of the process.
+int locked(const std::string& path) {
+  const int directory = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory >= 0 && flock(directory, LOCK_EX | LOCK_NB) != 0) {
+    close(directory);
+    fail(Exit::io, "{}: another process is training there", path);
+  }
+  return directory;  // -1: the first write says what is wrong
+}
+
+/// Everything that the next step depends on, by name; the moments are copies.
+NamedArrays everything(Trainer& trainer, const std::map<std::string, Array>& moments) {
+  NamedArrays all(moments.begin(), moments.end());
+  for (const Parameter& p : trainer.model().parameters())
+    all.emplace_back("model." + p.name, p.var->value());
+  return all;
+}
+
+size_t step_of(const Metadata& metadata, const std::string& file) {
+  const auto found = metadata.find("step");
+  try {
+    return parse_integer(found == metadata.end() ? "" : found->second, 0, 1'000'000'000, "step");
+  } catch (const Error& error) {
+    fail(Exit::input, "{}: {}", file, error.what());
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<RunDirectory> RunDirectory::create(const std::string& path, const std::string& config) {
+  std::error_code error;
+  if (fs::exists(path, error) && !fs::is_directory(path, error))
+    fail(Exit::usage, "--out: '{}' exists and is no directory", path);
+  fs::create_directories(path, error);
+  if (error) fail(Exit::io, "{}: cannot create the directory: {}", path, error.message());
+  return std::unique_ptr<RunDirectory>(new RunDirectory(path, &config));
+}
+
+std::unique_ptr<RunDirectory> RunDirectory::open(const std::string& path) {
+  return std::unique_ptr<RunDirectory>(new RunDirectory(path, nullptr));
+}
+
+RunDirectory::RunDirectory(const std::string& path, const std::string* config)
+    : path_(path), lock_(locked(path)), config_([&] {
+        if (!config) return read_file(file("config.ini"), kLargestConfig);
+        refuse_content();
+        atomic_write(file("config.ini"), {*config});
+        return *config;
+      }()),
+      metrics_(file("metrics.jsonl")) {
+  remove_temporaries();
+}
+
+void RunDirectory::refuse_content() const {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(path_, error))
+    if (!is_temporary(entry.path()))
+      fail(Exit::usage, "--out: '{}' is not empty; choose another name, or continue it by --resume",
+           path_);
+}
+
+void RunDirectory::remove_temporaries() const {
+  std::error_code error;  // a file that cannot be removed does no harm
+  for (const auto& entry : fs::directory_iterator(path_, error))
+    if (is_temporary(entry.path())) fs::remove(entry.path(), error);
+}
+
+void RunDirectory::load(Trainer& trainer) {
+  const std::string path = file("checkpoint.safetensors");
+  std::error_code error;
+  if (!fs::exists(path, error)) {
+    if (fs::file_size(file("metrics.jsonl"), error) > 0)
+      fail(Exit::input, "{}: is missing, though the run has begun", path);
+    return;
+  }
+  const auto moments = trainer.optimizer().state();
+  const Metadata metadata = load_arrays(path, everything(trainer, moments));
+  const auto config = metadata.find("config");
+  if (config == metadata.end() || config->second != config_)
+    fail(Exit::input, "{}: config.ini has changed since; a changed run is a new run", path);
+  const size_t step = step_of(metadata, path);
+  trainer.optimizer().restore(moments, step);
+  cut_metrics(step);
+  export_model(trainer);
+}
+
+void RunDirectory::cut_metrics(size_t step) {
+  const std::string path = file("metrics.jsonl");
+  LineLog::truncate_after(path, [&](std::string_view line) {
+    try {
+      const Json object = parse_json(line, path);
+      if (json_integer(json_at(object, "step", path), 0, 1'000'000'000, path) > step) return false;
+      seconds_before_ = json_number(json_at(object, "seconds", path), path);
+      return true;
+    } catch (const Error&) {
+      return false;  // torn by a crash
+    }
+  });
+}
+
+void RunDirectory::save(Trainer& trainer) {
+  metrics_.sync();
+  save_arrays(file("checkpoint.safetensors"), everything(trainer, trainer.optimizer().state()),
+              {{"config", config_}, {"step", fmt::format("{}", trainer.steps())}});
+  export_model(trainer);
+}
+
+void RunDirectory::export_model(Trainer& trainer) const {
+  save_parameters(file("model.safetensors"), trainer.model().parameters(),
+                  {{"config", config_}, {"step", fmt::format("{}", trainer.steps())}});
+}
+
+}  // namespace gnomon

@@ -1,0 +1,55 @@
+// tools/run_directory.hpp
+// The directory of a run:
+//
+//   config.ini               the whole configuration; written first, never changed
+//   metrics.jsonl            one object a line
+//   checkpoint.safetensors   parameters, moments and step: all that resuming needs, in one file
+//   model.safetensors        the parameters alone, exported from the checkpoint, for everybody else
+//
+// One file is renamed into place whole, so parameters, moments and step always belong together,
+// whenever the program is killed. The export may then be one checkpoint older; it too is whole.
+#pragma once
+
+#include "core/file.hpp"
+#include "tools/trainer.hpp"
+
+namespace gnomon {
+
+class RunDirectory {
+ public:
+  /// Creates it with its config.ini. Throws Error(Exit::usage) when there is something already,
+  /// Error(Exit::io) when it cannot be made.
+  static std::unique_ptr<RunDirectory> create(const std::string& path, const std::string& config);
+  /// Takes an existing one over. Throws Error(Exit::input) when it holds no run, Error(Exit::io) when
+  /// another process is training in it.
+  static std::unique_ptr<RunDirectory> open(const std::string& path);
+
+  /// Puts the trainer where the checkpoint was, drops the lines of metrics.jsonl after it, and
+  /// exports the model. Without a checkpoint (killed before the first) the trainer stays at the start.
+  /// Throws Error(Exit::input) for a file that is damaged, foreign or of another configuration.
+  void load(Trainer& trainer);
+  /// Throws Error(Exit::io), Error(Exit::diverged): the checkpoint before is then untouched.
+  void save(Trainer& trainer);
+  /// Appends to metrics.jsonl.
+  void log(const std::string& line) { metrics_.write(line); }
+  /// The "seconds" of the last line that load() kept.
+  double seconds_before() const { return seconds_before_; }
+
+  const std::string& path() const { return path_; }
+  std::string file(const std::string& name) const { return path_ + "/" + name; }
+
+ private:
+  explicit RunDirectory(const std::string& path, const std::string* config);
+  void refuse_content() const;
+  void remove_temporaries() const;
+  void cut_metrics(size_t step);
+  void export_model(Trainer& trainer) const;
+
+  std::string path_;
+  Descriptor lock_;
+  std::string config_;
+  LineLog metrics_;
+  double seconds_before_ = 0;
+};
+
+}  // namespace gnomon

@@ -1,0 +1,167 @@
+// tools/train.cpp
+// gnomon train: trains a model on a task, into a new run directory; or continues one.
+#include <nlohmann/json.hpp>
+
+#include "core/gemm.hpp"
+#include "core/parallel.hpp"
+#include "tools/commands.hpp"
+#include "tools/output.hpp"
+#include "tools/progress.hpp"
+#include "tools/run_directory.hpp"
+#include "tools/signals.hpp"
+
+namespace gnomon {
+namespace {
+
+constexpr const char* kUsage =
+    "usage: gnomon train --model M --task T --out DIR [options]\n"
+    "       gnomon train --resume DIR                 continues bit for bit\n\n"
+    "Every option may stand in an INI file (name = value) given by --config; the command line beats "
+    "it.\nCtrl-C saves and says how to continue.\n";
+
+/// What does not change the numbers of a run.
+struct Session {
+  std::string out, resume;
+  size_t threads = static_cast<size_t>(gnomon::threads());
+  bool quiet = false;
+
+  void declare(Options& options) {
+    options.heading("this call");
+    Fields& f = options.fields;
+    f.text("out", out, "directory of the run, created; must not hold anything yet");
+    f.text("resume", resume, "directory of a run to continue; takes only --threads and --quiet");
+    f.integer("threads", threads, 1, 1024, "the results do not depend on it");
+    f.flag("quiet", quiet, "no progress bar");
+  }
+};
+
+std::string json_line(const StepReport& r, double tokens_per_second, double seconds) {
+  return fmt::format(
+      R"({{"step":{},"loss":{},"accuracy":{},"tokens_per_s":{:.0f},"seconds":{:.3f},"tau":{},"lr":{},"gradient_norm":{}}})",
+      r.step, r.loss, r.accuracy, tokens_per_second, seconds, r.temperature, r.rate, r.gradient_norm);
+}
+
+/// Tokens a second since the last call that returned a rate.
+class Speed {
+ public:
+  void add(size_t tokens) { tokens_ += tokens; }
+  double take() {
+    const double rate = static_cast<double>(tokens_) / std::max(watch_.seconds(), 1e-9);
+    tokens_ = 0;
+    watch_ = Stopwatch();
+    return rate;
+  }
+
+ private:
+  size_t tokens_ = 0;
+  Stopwatch watch_;
+};
+
+/// Runs to the last step, or to the first signal.
+Exit run(const Experiment& experiment, Trainer& trainer, RunDirectory& directory, bool quiet) {
+  const TrainingConfig& config = experiment.training;
+  const size_t every = config.log_every ? config.log_every : std::max<size_t>(1, config.steps / 200);
+  const Interruptible interruptible;
+  const Stopwatch watch;
+  Speed logged;
+  size_t tokens = 0;
+  {
+    Progress progress("step", trainer.steps(), config.steps, quiet);
+    while (trainer.steps() < config.steps && !interruptible.requested()) {
+      const StepReport report = trainer.step();
+      const bool last = report.step == config.steps;
+      tokens += report.tokens;
+      logged.add(report.tokens);
+      if (last || report.step % every == 0)
+        directory.log(json_line(report, logged.take(), directory.seconds_before() + watch.seconds()));
+      if (last || report.step % config.checkpoint_every == 0) directory.save(trainer);
+      progress.show(report.step,
+                    fmt::format("loss {:.4f}  accuracy {:.1f} %  {} tokens/s", report.loss,
+                                100 * report.accuracy,
+                                short_number(static_cast<double>(tokens) / watch.seconds())));
+    }
+  }
+  if (trainer.steps() < config.steps) {
+    directory.save(trainer);
+    complain(fmt::format("interrupted; saved after step {} of {}. Continue with: gnomon train --resume '{}'",
+                         trainer.steps(), config.steps, directory.path()));
+    return Exit::interrupted;
+  }
+  const std::string speed =
+      tokens ? short_number(static_cast<double>(tokens) / watch.seconds()) + " tokens/s" : "no step left";
+  print(fmt::format("trained {} on {}: {} steps, {} parameters, {}\n", experiment.names.model,
+                    experiment.names.task, config.steps, trainer.model().parameter_count(), speed));
+  print(fmt::format("now: gnomon eval --run '{}' --lengths {}\n", directory.path(), config.length));
+  return Exit::ok;
+}
+
+/// A divergence leaves the last checkpoint; say so.
+Exit run_to_checkpoint(const Experiment& experiment, Trainer& trainer, RunDirectory& directory,
+                       bool quiet) {
+  try {
+    return run(experiment, trainer, directory, quiet);
+  } catch (const Error& error) {
+    if (error.code() != Exit::diverged) throw;
+    fail(Exit::diverged, "{}; the checkpoint before it is untouched in '{}'", error.what(),
+         directory.path());
+  }
+}
+
+Exit start(const Arguments& arguments, Options& options, Session& session, Experiment& experiment) {
+  experiment.declare(options);
+  if (arguments.help()) {
+    print(kUsage + options.help());
+    return Exit::ok;
+  }
+  arguments.set_all(options.fields);
+  if (session.out.empty()) fail(Exit::usage, "--out is missing: the directory of the run");
+  experiment.prepare();
+  set_threads(static_cast<int>(session.threads));
+  gemm_self_test();
+  Trainer trainer(experiment);
+  trainer.rehearse();
+  const auto directory = RunDirectory::create(session.out, options.ini());
+  directory->save(trainer);
+  return run_to_checkpoint(experiment, trainer, *directory, session.quiet);
+}
+
+Exit resume(const Arguments& arguments, Options& options, const Session& session) {
+  for (const std::string& name : arguments.names())
+    if (name != "resume" && name != "threads" && name != "quiet")
+      fail(Exit::usage, "--{} does not go with --resume: the run's config.ini says everything else",
+           shortened(name));
+  arguments.set_all(options.fields);
+  const auto directory = RunDirectory::open(session.resume);
+  const auto experiment = Experiment::of_run(Arguments::of_file(directory->file("config.ini")));
+  set_threads(static_cast<int>(session.threads));
+  gemm_self_test();
+  Trainer trainer(*experiment);
+  directory->load(trainer);
+  return run_to_checkpoint(*experiment, trainer, *directory, session.quiet);
+}
+
+}  // namespace
+
+Exit train(const Words& words) {
+  const Arguments arguments(words);
+  Options options;
+  Session session;
+  session.declare(options);
+  Fields first;
+  first.text("resume", session.resume, "");
+  arguments.set_known(first);
+  if (!session.resume.empty() && !arguments.help()) return resume(arguments, options, session);
+
+  const ExperimentNames names(arguments);
+  if (arguments.help() && (names.model.empty() || names.task.empty())) {
+    TrainingConfig training;
+    options.heading("training");
+    training.declare(options.fields, "as the task counts it");
+    print(kUsage + options.help() + "\nWith --model and --task given, --help lists theirs too.\n");
+    return Exit::ok;
+  }
+  Experiment experiment(names);
+  return start(arguments, options, session, experiment);
+}
+
+}  // namespace gnomon

@@ -1,0 +1,84 @@
+#include "tools/trainer.hpp"
+
+#include <cmath>
+
+namespace gnomon {
+
+Trainer::Trainer(const Experiment& experiment)
+    : experiment_(experiment),
+      model_(experiment.make_model()),
+      parameters_(model_->parameters()),
+      optimizer_(parameters_, experiment.training.adamw) {
+  model_->initialise(experiment.training.seed);
+}
+
+void Trainer::rehearse() const {
+  const TrainingConfig& training = experiment_.training;
+  Pass pass;
+  model_->score(experiment_.task().test_batch(1, training.length, Random(training.seed)), pass);
+}
+
+StepReport Trainer::step() {
+  StepReport report;
+  try {
+    report = differentiate(false);
+  } catch (const Error& error) {
+    // Some ops refuse numbers that are not finite by themselves, without knowing where they began.
+    if (error.code() != Exit::diverged) throw;
+    explain_divergence(error.what());
+  }
+  if (!std::isfinite(report.loss)) explain_divergence("the loss is not finite");
+  if (!std::isfinite(report.gradient_norm)) explain_divergence("the gradient's norm is not finite");
+  optimizer_.step(report.rate);
+  return report;
+}
+
+/// Forward and backward of the next step; leaves the clipped gradients in the parameters.
+StepReport Trainer::differentiate(bool check_finite) {
+  const TrainingConfig& training = experiment_.training;
+  StepReport report;
+  report.step = steps() + 1;
+  report.rate = training.schedule.rate(report.step, training.steps);
+  report.temperature = training.temperature.at(report.step, training.steps);
+
+  const Random random(training.seed);
+  const Batch batch = experiment_.task().train_batch(training.batch, training.length,
+                                                     random.split("data").split(report.step));
+  Pass pass;
+  pass.training = true;
+  pass.temperature = report.temperature;
+  pass.noise = random.split("noise").split(report.step);
+  report.tokens = batch.tokens.size();
+
+  model_->clear_gradients();
+  Tape tape;
+  tape.check_finite(check_finite);
+  const auto scored = model_->score(batch, pass);
+  report.loss = scored.loss.value().item();
+  report.accuracy = static_cast<double>(count_right(scored, batch)) /
+                    static_cast<double>(scored.positions.size());
+  tape.backward(scored.loss);
+  report.gradient_norm = clip_gradients(parameters_, training.clip);
+  return report;
+}
+
+void Trainer::explain_divergence(const std::string& what) {
+  const size_t step = steps() + 1;
+  std::string first = what;
+  try {
+    differentiate(true);
+  } catch (const Error& error) {
+    if (error.code() != Exit::diverged) throw;
+    first = error.what();
+  }
+  fail(Exit::diverged, "step {} diverged: {}", step, first);
+}
+
+size_t count_right(const SequenceModel::Scored& scored, const Batch& batch) {
+  size_t right = 0;
+  for (size_t m = 0; m < scored.positions.size(); ++m)
+    right += scored.predicted.data()[m] == batch.targets.data()[scored.positions.data()[m]];
+  return right;
+}
+
+}  // namespace gnomon

@@ -1,0 +1,48 @@
+// tools/trainer.hpp
+// Training, step by step. A step is a pure function of (experiment, step number, parameters,
+// moments): its data and noise come from streams named by the step. So a run that was interrupted
+// and resumed has the same bits as one that was not.
+#pragma once
+
+#include "tools/experiment.hpp"
+
+namespace gnomon {
+
+struct StepReport {
+  size_t step = 0, tokens = 0;  ///< which step, counted from 1; B N tokens went through the model
+  real loss = 0;
+  double accuracy = 0;  ///< of the scored tokens of this step's batch
+  double rate = 0, temperature = 0, gradient_norm = 0;
+};
+
+class Trainer {
+ public:
+  /// At the start of the run: initialised from its seed.
+  explicit Trainer(const Experiment& experiment);
+
+  /// One sequence of the full length through the model, so that what cannot work at all fails before
+  /// anything is written. Changes nothing.
+  void rehearse() const;
+  /// The next step. Throws Error(Exit::diverged), naming the step and the first op, when the loss or
+  /// the norm of the gradient is not finite; parameters and moments are then as before.
+  StepReport step();
+  /// How many were taken.
+  size_t steps() const { return optimizer_.steps(); }
+
+  SequenceModel& model() { return *model_; }
+  AdamW& optimizer() { return optimizer_; }
+
+ private:
+  StepReport differentiate(bool check_finite);
+  [[noreturn]] void explain_divergence(const std::string& what);
+
+  const Experiment& experiment_;
+  std::unique_ptr<SequenceModel> model_;
+  std::vector<Parameter> parameters_;
+  AdamW optimizer_;
+};
+
+/// Of the scored tokens, how many were predicted right.
+size_t count_right(const SequenceModel::Scored& scored, const Batch& batch);
+
+}  // namespace gnomon
