@@ -35,6 +35,7 @@ class Folder {
 };
 
 inline void put(const std::string& path, const std::string& bytes) {
+  std::filesystem::remove(path);  // some file systems sync a file that is cut to nothing: slow
   std::ofstream(path, std::ios::binary) << bytes;
 }
 
