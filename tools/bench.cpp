@@ -89,7 +89,7 @@ Machine measure_machine() {
   return machine;
 }
 
-/// Random tokens; every token predicts the next.
+/// Random tokens; every one has a target.
 Batch random_batch(size_t batch, size_t length, size_t vocabulary) {
   Batch b{Index({batch, length}), Index({batch, length})};
   Random random(1);
@@ -195,15 +195,6 @@ std::string as_json(const std::vector<Result>& results, const Machine& machine, 
   return all.dump(2) + "\n";
 }
 
-/// Every option must belong to the bench or to one of its models.
-void refuse_unknown(const Arguments& arguments, const std::vector<std::unique_ptr<Options>>& all) {
-  for (const std::string& name : arguments.names()) {
-    const bool known = std::any_of(all.begin(), all.end(),
-                                   [&](const auto& options) { return options->fields.find(name); });
-    if (!known && name != "config") all.front()->fields.set(name, "");  // throws, with a suggestion
-  }
-}
-
 }  // namespace
 
 Exit bench(const Words& words) {
@@ -222,19 +213,19 @@ Exit bench(const Words& words) {
 
   std::vector<std::unique_ptr<ModelKind>> kinds;
   std::vector<std::unique_ptr<Options>> options;
+  std::vector<Fields*> groups{&own.fields};
   for (const std::string& name : names) {
     kinds.push_back(paper_shaped(name, *std::max_element(lengths.begin(), lengths.end())));
     options.push_back(std::make_unique<Options>());
-    config.declare(*options.back());
     options.back()->heading("the model " + name);
     kinds.back()->declare(options.back()->fields);
+    groups.push_back(&options.back()->fields);
   }
   if (arguments.help()) {
-    print(kUsage + options.front()->help());
+    print(kUsage + own.help() + options.front()->help());
     return Exit::ok;
   }
-  refuse_unknown(arguments, options);
-  for (const auto& o : options) arguments.set_known(o->fields);
+  arguments.set_all(groups);
   for (const auto& kind : kinds) kind->make(config.vocabulary);  // options that do not fit fail here
 
   set_threads(static_cast<int>(config.threads));

@@ -2,6 +2,7 @@
 // gnomon models | tasks | variants: what is registered, one line each.
 #include "core/registry.hpp"
 #include "models/sequence_model.hpp"
+#include "nn/pointer/candidates/source.hpp"
 #include "tasks/task.hpp"
 #include "tools/commands.hpp"
 #include "tools/options.hpp"
@@ -39,8 +40,10 @@ Exit list_tasks(const Words& words) {
 }
 
 Exit list_variants(const Words& words) {
-  return list(words, "usage: gnomon variants\nMixers are chosen by: gnomon train --mixers NAME,...\n",
-              "mixers:\n" + lines<MixerKind>());
+  return list(words, "usage: gnomon variants\nMixers are chosen by: gnomon train --mixers NAME,...\n"
+              "Candidate sources of the mixer `pointer`: gnomon train --sources NAME,...\n",
+              "mixers:\n" + lines<MixerKind>() + "\ncandidate sources of the pointer mixer:\n" +
+                  lines<CandidateSource>());
 }
 
 }  // namespace gnomon

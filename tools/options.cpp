@@ -16,8 +16,18 @@ constexpr size_t kLargestFile = size_t{1} << 20;
 
 bool is_switch(const Field& field) { return field.allowed == "true | false"; }
 
+/// Only a switch may stand alone.
 std::string value_of(const po::option& option) {
-  return option.value.empty() ? "" : option.value.front();
+  return option.value.empty() ? "true" : option.value.front();
+}
+
+[[noreturn]] void fail_unknown(const std::string& name, const std::vector<Fields*>& groups) {
+  std::vector<std::string> known;
+  for (const Fields* fields : groups)
+    for (const Field& f : fields->all()) known.push_back(f.name);
+  const std::string near = nearest(name, known);
+  fail(Exit::usage, "unknown option '{}'{}", shortened(name),
+       near.empty() ? "" : "; did you mean '" + near + "'?");
 }
 
 /// Text of at most `width` columns a line, every line after the first indented.
@@ -86,9 +96,7 @@ std::string Options::ini() const {
 
 Arguments::Arguments(std::vector<std::string> words) : words_(std::move(words)) {
   std::string config;
-  Fields first;
-  first.text("config", config, "");
-  for (const Given& given : from_words(first)) {
+  for (const Given& given : from_words({})) {
     if (given.name == "help") help_ = true;
     if (given.name != "config") continue;
     if (!config.empty()) fail(Exit::usage, "--config is given twice");
@@ -112,20 +120,23 @@ void Arguments::read_file(const std::string& path) {
 
 std::vector<std::string> Arguments::names() const {
   std::vector<std::string> names;
-  for (const Given& given : from_words(Fields()))
+  for (const Given& given : from_words({}))
     if (!given.name.empty()) names.push_back(given.name);
   return names;
 }
 
-std::vector<Arguments::Given> Arguments::from_words(const Fields& fields) const {
+std::vector<Arguments::Given> Arguments::from_words(const std::vector<Fields*>& groups) const {
   po::options_description known;
   known.add_options()("help,h", "");
-  if (!fields.find("config")) known.add_options()("config", po::value<std::string>());
-  for (const Field& f : fields.all()) {
-    auto* value = po::value<std::string>();
-    if (is_switch(f)) value->implicit_value("true");
-    known.add_options()(f.name.c_str(), value);
-  }
+  known.add_options()("config", po::value<std::string>());
+  std::set<std::string> names;
+  for (const Fields* fields : groups)
+    for (const Field& f : fields->all()) {
+      if (!names.insert(f.name).second) continue;
+      auto* value = po::value<std::string>();
+      if (is_switch(f)) value->implicit_value("true");
+      known.add_options()(f.name.c_str(), value);
+    }
   namespace style = po::command_line_style;
   const int no_guessing = style::allow_long | style::long_allow_next | style::long_allow_adjacent |
                           style::allow_short | style::allow_dash_for_short | style::short_allow_next;
@@ -159,16 +170,18 @@ std::vector<Arguments::Given> Arguments::from_file() const {
   return given;
 }
 
-void Arguments::set(Fields& fields, bool all) const {
+void Arguments::set(const std::vector<Fields*>& groups, bool all) const {
   const auto set_each = [&](const std::vector<Given>& source) {
     std::set<std::string> seen;
     for (const auto& [name, value] : source) {
-      const bool known = fields.find(name);
-      if (!all && !known) continue;
+      std::vector<Fields*> having;
+      for (Fields* fields : groups)
+        if (fields->find(name)) having.push_back(fields);
+      if (!all && having.empty()) continue;
       if (name.empty()) fail(Exit::usage, "unexpected word '{}'; options begin with --", shortened(value));
-      if (!known && name.size() > 80) fail(Exit::usage, "unknown option '{}'", shortened(name));
-      if (!seen.insert(name).second) fail(Exit::usage, "--{} is given twice", name);
-      fields.set(name, value);
+      if (!seen.insert(name).second) fail(Exit::usage, "--{} is given twice", shortened(name));
+      if (having.empty()) fail_unknown(name, groups);
+      for (Fields* fields : having) fields->set(name, value);
     }
   };
   try {
@@ -178,7 +191,7 @@ void Arguments::set(Fields& fields, bool all) const {
     fail(Exit::usage, "{}: {}", path_, error.what());
   }
   std::vector<Given> words;
-  for (Given& given : from_words(fields))
+  for (Given& given : from_words(groups))
     if (given.name != "help" && given.name != "config") words.push_back(std::move(given));
   set_each(words);
 }

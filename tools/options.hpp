@@ -47,10 +47,11 @@ class Arguments {
   std::vector<std::string> names() const;
   /// Sets those of `fields` that are given and leaves out the rest. The INI file comes first, so the
   /// command line beats it. Throws Error(Exit::usage) for a wrong value.
-  void set_known(Fields& fields) const { set(fields, false); }
-  /// The same for everything given. Throws Error(Exit::usage) also for an unknown option, an option
-  /// given twice, a stray word.
-  void set_all(Fields& fields) const { set(fields, true); }
+  void set_known(Fields& fields) const { set({&fields}, false); }
+  /// The same for everything given: an option is set in each of the groups that has it. Throws
+  /// Error(Exit::usage) also for an unknown option, an option given twice, a stray word.
+  void set_all(const std::vector<Fields*>& groups) const { set(groups, true); }
+  void set_all(Fields& fields) const { set({&fields}, true); }
 
  private:
   struct Given {
@@ -58,9 +59,9 @@ class Arguments {
   };
   Arguments() = default;
   void read_file(const std::string& path);
-  std::vector<Given> from_words(const Fields& fields) const;
+  std::vector<Given> from_words(const std::vector<Fields*>& groups) const;
   std::vector<Given> from_file() const;
-  void set(Fields& fields, bool all) const;
+  void set(const std::vector<Fields*>& groups, bool all) const;
 
   std::vector<std::string> words_;
   std::string path_, text_;  // of the INI file
