@@ -53,11 +53,13 @@ struct AttentionPlan {
   }
 
   /// s[key j, query i] of one block, transposed; `queries` is [C, kQueries], scaled by score_scale().
-  /// Keys above the diagonal become -infinity, so that their weight is exactly 0.
-  void scores(size_t h, size_t first, const real* queries, size_t key, size_t keys,
-              const real* key_rows, real* s) const {
+  /// `block` [kKeys, C] receives the keys: their rows, H C apart, would keep evicting each other from
+  /// the first cache. Keys above the diagonal get -infinity, so that their weight is exactly 0.
+  void scores(size_t b, size_t h, size_t first, const real* queries, size_t key, size_t keys,
+              const Array& k, real* block, real* s) const {
     using simd::kLanes, simd::Pack;
-    simd::block_product(keys, C, kQueries, {key_rows, H * C, 1}, queries, kQueries, s, kQueries, false);
+    for (size_t j = 0; j < keys; ++j) std::copy_n(k.data() + at(b, key + j, h), C, block + j * C);
+    simd::block_product<false>(keys, C, kQueries, {block, C, 1}, queries, kQueries, s, kQueries);
     const bool diagonal = causal && key + keys > first + 1;
     if (!diagonal && slopes.empty()) return;
     alignas(64) real steps[kLanes];
@@ -98,8 +100,9 @@ inline void attend_block(const AttentionPlan& plan, size_t b, size_t h, size_t f
                          const Array& k, const Array& v, Array& y, Array& lse) {
   using simd::kLanes, simd::Pack;
   constexpr size_t kQueries = AttentionPlan::kQueries, kKeys = AttentionPlan::kKeys;
+  constexpr size_t kPacks = kQueries / kLanes;
   const size_t C = plan.C, D = plan.H * C, rows = plan.queries(first), visible = plan.visible(first);
-  Array scratch({2 * C + kKeys + 2, kQueries}, 0);
+  Array scratch({2 * C + kKeys + 2, kQueries}, 0), key_block({kKeys, C});
   real* const queries = scratch.row(0);
   real* const sum_v = scratch.row(C);          // [C, queries] sum_j p v
   real* const s = scratch.row(2 * C);          // [keys, queries]
@@ -110,32 +113,46 @@ inline void attend_block(const AttentionPlan& plan, size_t b, size_t h, size_t f
 
   for (size_t key = 0; key < visible; key += kKeys) {
     const size_t keys = std::min(kKeys, visible - key);
-    plan.scores(h, first, queries, key, keys, k.data() + plan.at(b, key, h), s);
-    for (size_t i = 0; i < kQueries; i += kLanes) {
-      const Pack before = Pack::load_aligned(top + i);
-      Pack now = before;
-      for (size_t j = 0; j < keys; ++j) now = xsimd::max(now, Pack::load_aligned(s + j * kQueries + i));
-      const Pack shrink = xsimd::exp2(before - now);  // 0 in the first block: before is -infinity
-      Pack total = Pack::load_aligned(sum + i) * shrink;
-      for (size_t j = 0; j < keys; ++j) {
-        const Pack p = xsimd::exp2(Pack::load_aligned(s + j * kQueries + i) - now);
-        p.store_aligned(s + j * kQueries + i);
-        total += p;
-      }
-      now.store_aligned(top + i);
-      total.store_aligned(sum + i);
-      for (size_t c = 0; c < C; ++c) {
-        real* at = sum_v + c * kQueries + i;
-        (Pack::load_aligned(at) * shrink).store_aligned(at);
-      }
+    plan.scores(b, h, first, queries, key, keys, k, key_block.data(), s);
+    // All registers of a row side by side: their maxima and sums are chains that overlap.
+    Pack now[kPacks], total[kPacks], shrink[kPacks];
+#pragma GCC unroll 8
+    for (size_t p = 0; p < kPacks; ++p) now[p] = Pack::load_aligned(top + p * kLanes);
+    for (size_t j = 0; j < keys; ++j)
+#pragma GCC unroll 8
+      for (size_t p = 0; p < kPacks; ++p)
+        now[p] = xsimd::max(now[p], Pack::load_aligned(s + j * kQueries + p * kLanes));
+#pragma GCC unroll 8
+    for (size_t p = 0; p < kPacks; ++p) {
+      // 0 in the first block, where top is -infinity.
+      shrink[p] = xsimd::exp2(Pack::load_aligned(top + p * kLanes) - now[p]);
+      total[p] = Pack::load_aligned(sum + p * kLanes) * shrink[p];
+      now[p].store_aligned(top + p * kLanes);
     }
-    simd::block_product(C, keys, kQueries, {v.data() + plan.at(b, key, h), 1, D}, s, kQueries, sum_v,
-                        kQueries, true);
+    for (size_t j = 0; j < keys; ++j)
+#pragma GCC unroll 8
+      for (size_t p = 0; p < kPacks; ++p) {
+        real* at = s + j * kQueries + p * kLanes;
+        const Pack weight = xsimd::exp2(Pack::load_aligned(at) - now[p]);
+        weight.store_aligned(at);
+        total[p] += weight;
+      }
+    for (size_t c = 0; c < C; ++c)
+#pragma GCC unroll 8
+      for (size_t p = 0; p < kPacks; ++p) {
+        real* at = sum_v + c * kQueries + p * kLanes;
+        (Pack::load_aligned(at) * shrink[p]).store_aligned(at);
+      }
+#pragma GCC unroll 8
+    for (size_t p = 0; p < kPacks; ++p) total[p].store_aligned(sum + p * kLanes);
+    simd::block_product<true>(C, keys, kQueries, {v.data() + plan.at(b, key, h), 1, D}, s, kQueries, sum_v,
+                        kQueries);
   }
   for (size_t i = 0; i < rows; ++i) {
     lse.data()[(b * plan.H + h) * plan.N + first + i] = top[i] + std::log2(sum[i]);
     real* row = y.data() + plan.at(b, first + i, h);
-    for (size_t c = 0; c < C; ++c) row[c] = sum_v[c * kQueries + i] / sum[i];
+    const real norm = 1 / sum[i];
+    for (size_t c = 0; c < C; ++c) row[c] = norm * sum_v[c * kQueries + i];
   }
 }
 
@@ -151,7 +168,7 @@ inline void attend_block_backward(const AttentionPlan& plan, size_t b, size_t h,
   const real* const q_rows = q.data() + plan.at(b, first, h);
   const real* const dy_rows = dy.data() + plan.at(b, first, h);
 
-  Array scratch({3 * C + 2 * width + 2 * kKeys + 2, kQueries});
+  Array scratch({3 * C + 2 * width + 2 * kKeys + 2, kQueries}), key_block({kKeys, C});
   real* const queries = scratch.row(0);               // [C, queries] q, for the scores
   real* const out = scratch.row(C);                   // [C, queries] dy
   real* const sum_k = scratch.row(2 * C);             // [C, queries] sum_j ds k
@@ -173,10 +190,9 @@ inline void attend_block_backward(const AttentionPlan& plan, size_t b, size_t h,
 
   for (size_t key = 0; key < visible; key += kKeys) {
     const size_t keys = std::min(kKeys, visible - key);
-    const real* const key_rows = k.data() + plan.at(b, key, h);
-    plan.scores(h, first, queries, key, keys, key_rows, p);
-    simd::block_product(keys, C, kQueries, {v.data() + plan.at(b, key, h), D, 1}, out, kQueries, ds,
-                        kQueries, false);
+    plan.scores(b, h, first, queries, key, keys, k, key_block.data(), p);
+    simd::block_product<false>(keys, C, kQueries, {v.data() + plan.at(b, key, h), D, 1}, out, kQueries, ds,
+                        kQueries);
     for (size_t i = 0; i < kQueries; i += kLanes) {
       const Pack row_lse = Pack::load_aligned(log_sum + i), row_mean = Pack::load_aligned(mean + i);
       for (size_t j = 0; j < keys; ++j) {
@@ -186,11 +202,11 @@ inline void attend_block_backward(const AttentionPlan& plan, size_t b, size_t h,
         (weight * (Pack::load_aligned(ds + e) - row_mean)).store_aligned(ds + e);
       }
     }
-    simd::block_product(C, keys, kQueries, {key_rows, 1, D}, ds, kQueries, sum_k, kQueries, true);
-    simd::block_product(keys, kQueries, width, {p, kQueries, 1}, out_rows, width, dv + key * width,
-                        width, true);
-    simd::block_product(keys, kQueries, width, {ds, kQueries, 1}, query_rows, width,
-                        dk + key * width, width, true);
+    simd::block_product<true>(C, keys, kQueries, {key_block.data(), 1, C}, ds, kQueries, sum_k, kQueries);
+    simd::block_product<true>(keys, kQueries, width, {p, kQueries, 1}, out_rows, width, dv + key * width,
+                        width);
+    simd::block_product<true>(keys, kQueries, width, {ds, kQueries, 1}, query_rows, width,
+                        dk + key * width, width);
   }
   for (size_t i = 0; i < rows; ++i)
     for (size_t c = 0; c < C; ++c)
