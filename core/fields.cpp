@@ -108,10 +108,11 @@ void Fields::set(std::string_view name, const std::string& value) {
 }
 
 std::string nearest(std::string_view name, const std::vector<std::string>& known) {
+  name = name.substr(0, 64);  // a longer one is no slip of the hand
   std::string best;
   size_t least = std::max<size_t>(2, name.size() / 3) + 1;
   for (const std::string& k : known) {
-    const size_t d = edit_distance(name.substr(0, 64), k);
+    const size_t d = edit_distance(name, k);
     const bool related = d < std::max(name.size(), k.size());  // some letter stayed where it was
     if (related && d < least) least = d, best = k;
   }
