@@ -1,11 +1,62 @@
 // The gradient table, in double: `gnomon gradcheck` runs this program.
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
+#include <cstring>
 
 #include "tools/gradcheck/cases.hpp"
 
-int main() {
-  for (const gnomon::OpCase& c : gnomon::gradient_cases()) {
-    const auto result = gnomon::gradcheck(c);
-    fmt::print("{:<32} {:.1e}  {}\n", c.name, result.worst, result.where);
+namespace {
+
+constexpr double kTolerance = 1e-6;
+constexpr const char* kHelp =
+    "usage: gnomon-gradcheck [--help]\n"
+    "\n"
+    "Checks every backward pass against central differences, in double: all elements of all "
+    "inputs\n"
+    "of every op, under a random cotangent, with repeated, unread and masked targets. A row is ok\n"
+    "when no element is off by {:.0e} or more, relative to max(1, |difference|). The exit code is "
+    "0\n"
+    "when all rows are ok, else 1.\n";
+
+/// Prints one row; true when it is ok (a NaN is not).
+bool row(const std::string& name, const std::string& inputs, double worst,
+         const std::string& where) {
+  const bool ok = worst < kTolerance;
+  fmt::print("{:<28} {:<32} {:>9.1e}  {}\n", name, inputs, worst, ok ? "ok" : "FAIL  " + where);
+  return ok;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  using namespace gnomon;
+  if (count > 1) {
+    const bool help = count == 2 && std::strcmp(arguments[1], "--help") == 0;
+    fmt::print(help ? stdout : stderr, kHelp, kTolerance);
+    return static_cast<int>(help ? Exit::ok : Exit::usage);
   }
+  size_t rows = 0, failed = 0;
+  double worst = 0;
+  std::string at;
+  const auto add = [&](const std::string& name, const std::string& inputs, double error,
+                       const std::string& where) {
+    ++rows;
+    if (!row(name, inputs, error, where)) ++failed;
+    if (at.empty() || error > worst || std::isnan(error)) worst = error, at = name;
+  };
+
+  fmt::print("{:<28} {:<32} {:>9}\n", "op", "inputs", "error");
+  for (const OpCase& c : gradient_cases()) {
+    std::string inputs;
+    for (const Shape& s : c.inputs) inputs += (inputs.empty() ? "" : " ") + s.text();
+    try {
+      const GradcheckResult result = gradcheck(c);
+      add(c.name, inputs, result.worst, result.where);
+    } catch (const std::exception& error) {
+      add(c.name, inputs, NAN, error.what());
+    }
+  }
+  fmt::print("{} rows, {} failed, worst relative error {:.1e} ({})\n", rows, failed, worst, at);
+  return static_cast<int>(failed == 0 ? Exit::ok : Exit::internal);
 }
