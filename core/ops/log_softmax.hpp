@@ -15,26 +15,31 @@ namespace gnomon {
 /// The mask is that of softmax: entry k of a row takes part unless mask[.., k] is negative; each of
 /// its rows serves equally many neighbouring rows of x. Throws Error on other shapes.
 inline Var log_softmax(const Var& x, const Index& mask = {}) {
-  constexpr real kMasked = std::numeric_limits<real>::lowest();
+  static constexpr real kMasked = std::numeric_limits<real>::lowest();
   const size_t K = x.shape().last(), R = x.shape().rows();
   expect(mask.empty() || (mask.shape().last() == K && R % mask.shape().rows() == 0),
          "log_softmax: mask [...,K]: expected K = {} and a divisor of {} rows, got shape {}", K, R,
          mask.shape().text());
   const size_t share = mask.empty() ? 1 : R / mask.shape().rows();
 
+  const auto mask_out = [K](real* row, const int32_t* allowed) {
+    for (size_t k = 0; k < K; ++k) row[k] = allowed[k] < 0 ? kMasked : row[k];
+  };
   Array y(x.shape());
   parallel_for(R, 64, [&](size_t begin, size_t end) {
     for (size_t r = begin; r < end; ++r) {
+      const int32_t* allowed = mask.empty() ? nullptr : mask.row(r / share);
       real* to = y.row(r);
       std::copy_n(x.value().row(r), K, to);
-      if (!mask.empty())
-        for (size_t k = 0; k < K; ++k) to[k] = mask.row(r / share)[k] < 0 ? kMasked : to[k];
+      if (allowed) mask_out(to, allowed);
       const real top = simd::max(to, K);
       if (top <= kMasked) continue;  // no entry is left
-      const real log_sum = top + std::log(simd::sum_of(
-                                     K, [top](auto v) { return xsimd::exp(v - top); }, to));
+      const real log_sum = std::log(simd::sum_of(
+          K, [top](auto v) { return xsimd::exp(v - top); }, to));
+      // Not v - (top + log_sum): at large logits the sum would round away what is asked for.
       simd::map_range(
-          K, to, [log_sum](auto v) { return v - log_sum; }, to);  // kMasked absorbs it
+          K, to, [top, log_sum](auto v) { return (v - top) - log_sum; }, to);
+      if (allowed) mask_out(to, allowed);
     }
   });
 
