@@ -18,7 +18,7 @@ inline Var causal_convolution(const Var& x, const Var& w, const Var& bias) {
   const auto [k, Dw] = dims<2>(w.value(), "causal_convolution: w [k,D]");
   expect(Dw == D, "causal_convolution: w [k,D]: expected D = {}, got {}", D, Dw);
   expect_shape(bias.value(), {D}, "causal_convolution: bias [D]");
-  constexpr auto multiply_add = [](auto sum, auto a, auto b) { return xsimd::fma(a, b, sum); };
+  static constexpr auto multiply_add = [](auto sum, auto a, auto b) { return xsimd::fma(a, b, sum); };
 
   Array y(x.shape());
   parallel_for(B * N, 32, [&, N = N, D = D, k = k](size_t begin, size_t end) {
