@@ -3,8 +3,8 @@
 // apart from it. One pass over memory for each parameter (28 bytes a number in float), because
 // the arithmetic is cheap and the memory is not: nine separate passes take 3.5 times as long.
 //
-// Source: Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019, Algorithm 2, in
-// the form of PyTorch (the decay is multiplied by the rate; epsilon stands outside of the root).
+// Source: Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019, Algorithm 2,
+// in the form of PyTorch (the decay is multiplied by the rate; epsilon stands outside of the root).
 #pragma once
 
 #include <map>
@@ -42,7 +42,7 @@ class AdamW {
   /// Copies of m and v: "first_moment.<parameter>", "second_moment.<parameter>".
   std::map<std::string, Array> state() const;
   /// Continues from a state() after `steps` steps, bit for bit. Throws Error(Exit::input), and
-  /// changes nothing, unless the names and shapes are those of state(); it lists those that are not.
+  /// changes nothing, unless the names and shapes are those of state(); it lists the others.
   void restore(const std::map<std::string, Array>& state, size_t steps);
 
  private:

@@ -37,7 +37,7 @@ struct TemperatureConfig {
   /// Throws Error(Exit::usage) when until < hold.
   void check() const;
 
-  /// temperature * (final / temperature)^u,  u = (step / steps - hold) / (until - hold) within [0,1].
+  /// temperature * (final / temperature)^u,  u = (step / steps - hold) / (until - hold) in [0,1].
   /// Throws Error unless 1 <= step <= steps; and as check().
   double at(size_t step, size_t steps) const;
 };

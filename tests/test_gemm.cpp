@@ -65,9 +65,9 @@ size_t wrong_elements(size_t m, size_t n, size_t k, bool transpose_a, bool trans
 TEST_CASE("gemm: the self test passes") { CHECK_NOTHROW(gemm_self_test()); }
 
 TEST_CASE("gemm: every transposition at ragged sizes around the tile, gaps between the rows") {
-  for (size_t m : {1, 2, 127, 128, 129, 257})
-    for (size_t n : {1, 17, 128, 129})
-      for (size_t k : {1, 5, 64, 131})
+  for (size_t m : {1, 127, 128, 257})
+    for (size_t n : {1, 17, 129})
+      for (size_t k : {1, 5, 131})
         for (const bool transpose_a : {false, true})
           for (const bool transpose_b : {false, true}) {
             CAPTURE(m);

@@ -1,5 +1,5 @@
-// Module (names, order, initial values) and the layers: parameters, shapes, and values against plain
-// loops in double.
+// Module (names, order, initial values) and the layers: parameters, shapes, and values against
+// plain loops in double.
 #include "nn/module.hpp"
 
 #include <doctest/doctest.h>

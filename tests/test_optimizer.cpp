@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "core/ops/add.hpp"
-#include "core/parallel.hpp"
+#include "tests/with_threads.hpp"
 
 using namespace gnomon;
 using doctest::Approx;
@@ -100,24 +100,23 @@ TEST_CASE("adamw: a parameter without a gradient still decays, and moves on by i
 
 TEST_CASE("adamw: the bits do not depend on the number of threads, nor on the place in the array") {
   const auto trained = [](int count) {
-    set_threads(count);
     Toy toy({{3, 20001}, {70000}});
     AdamW adamw(toy.parameters());
-    for (size_t t = 1; t <= 3; ++t) {
-      set_gradients(toy, t);
-      clip_gradients(toy.parameters(), 1);
-      adamw.step(0.01);
-    }
+    with_threads(count, [&] {
+      for (size_t t = 1; t <= 3; ++t) {
+        set_gradients(toy, t);
+        clip_gradients(toy.parameters(), 1);
+        adamw.step(0.01);
+      }
+    });
     return std::pair{toy.var(0).value().clone(), toy.var(1).value().clone()};
   };
-  const int before = threads();
   const auto [a, b] = trained(1);
   for (const int count : {2, 3, 4}) {
     const auto [c, d] = trained(count);
     CHECK(same_bits(a, c));
     CHECK(same_bits(b, d));
   }
-  set_threads(before);
 
   Toy toy({Shape{37}});  // equal numbers everywhere, also in the ragged end
   toy.var(0).value().fill(static_cast<real>(0.7));

@@ -1,6 +1,6 @@
-// PyTorch as the judge: what it computed was written by fixtures/make_fixtures.py, is read here, and
-// compared. Forward within 1e-5, gradients within 1e-4 (of max(1, |x|), and of the largest number of
-// the gradient), ten losses of training within 1e-4 of themselves.
+// PyTorch as the judge: what it computed was written by fixtures/make_fixtures.py, is read here and
+// compared. Forward within 1e-5, gradients within 1e-4 (of max(1, |x|), and of the largest number
+// of the gradient), ten losses of training within 1e-4 of themselves.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -70,6 +70,15 @@ void load(Module& module, const Tensors& tensors, const std::string& prefix) {
   CHECK(static_cast<size_t>(named) == module.parameters().size());
 }
 
+/// The attention mixer, by its fused op or by the reference composed of small ones.
+std::unique_ptr<MixerKind> attention_kind(const std::string& form) {
+  auto kind = make_registered<MixerKind>("attention", "mixer");
+  Fields fields;
+  kind->declare(fields);
+  fields.set("attention", form);
+  return kind;
+}
+
 }  // namespace
 
 TEST_CASE("pytorch: layer norm, GELU and cross-entropy, forward and backward") {
@@ -95,66 +104,66 @@ TEST_CASE("pytorch: layer norm, GELU and cross-entropy, forward and backward") {
 
 TEST_CASE("pytorch: causal multi-head attention with its projections, forward and backward") {
   const Tensors t = fixture("pytorch_attention.safetensors");
-  const auto kind = make_registered<MixerKind>("attention", "mixer");
-  const auto mixer =
-      kind->make({.width = 32, .heads = 4, .layer = 0, .layers = 1, .position = "none"});
-  for (const Parameter& p : mixer->parameters()) {
-    const Array& from = t.at(p.name);
-    REQUIRE(from.shape().text() == p.var->shape().text());
-    std::copy(from.begin(), from.end(), p.var->value().begin());
+  for (const std::string form : {"fused", "composed"}) {
+    CAPTURE(form);
+    const auto mixer = attention_kind(form)->make(
+        {.width = 32, .heads = 4, .layer = 0, .layers = 1, .position = "none"});
+    load(*mixer, t, "parameter.");
+    Var x = variable(t.at("x"));
+    Pass pass;
+    Tape tape;
+    const Var y = (*mixer)(x, {}, pass).features;
+    check_values("attention", y.value(), t.at("y"), 1e-5);
+    tape.backward(y, t.at("dy"));
+    check_gradient("x", x.grad(), t.at("dx"));
+    for (const Parameter& p : mixer->parameters())
+      check_gradient(p.name, p.var->grad(), t.at("gradient." + p.name));
   }
-  Var x = variable(t.at("x"));
-  Pass pass;
-  Tape tape;
-  const Var y = (*mixer)(x, {}, pass).features;
-  check_values("attention", y.value(), t.at("y"), 1e-5);
-  tape.backward(y, t.at("dy"));
-  check_gradient("x", x.grad(), t.at("dx"));
-  CHECK(mixer->parameters().size() == 4);
-  for (const Parameter& p : mixer->parameters())
-    check_gradient(p.name, p.var->grad(), t.at("d" + p.name));
 }
 
 TEST_CASE("pytorch: logits, every gradient, and ten AdamW steps of a small transformer") {
   const Tensors t = fixture("pytorch_transformer.safetensors");
-  SequenceModel::Kinds kinds;
-  kinds["attention"] = make_registered<MixerKind>("attention", "mixer");
-  SequenceModel::Config config;
-  config.encoder = {
-      .layers = 2, .width = 32, .heads = 4, .feed_forward = 64, .position = "learned"};
-  config.mixers = "attention";
-  config.max_length = 16;
-  SequenceModel model(config, 11, kinds);
-  load(model, t, "initial.");
-
   const Batch batch{.tokens = to_index(t.at("tokens")), .targets = to_index(t.at("targets"))};
-  Pass pass{.tokens = batch.tokens, .training = true};
-  check_values("logits", model.logits(model.encode(pass).features).value(), t.at("logits"), 1e-5);
-
-  AdamW adamw(model.parameters());
   const Array& losses = t.at("losses");
-  for (size_t step = 0; step < 10; ++step) {
-    CAPTURE(step);
-    model.clear_gradients();
-    Tape tape;
-    const Var loss = model.score(batch, pass).loss;
-    const double expected = double{losses(step)};
-    CHECK(std::abs(double{loss.value().item()} - expected) < 1e-4 * expected);
-    tape.backward(loss);
-    if (step == 0)
-      for (const Parameter& p : model.parameters())
-        check_gradient(p.name, p.var->grad(), t.at("gradient." + p.name));
-    const double norm = clip_gradients(model.parameters(), 1);
-    if (step == 0) CHECK(norm > 1);  // so that clipping is part of the comparison
-    adamw.step(3e-3);
-  }
+  for (const std::string form : {"fused", "composed"}) {
+    CAPTURE(form);
+    SequenceModel::Kinds kinds;
+    kinds["attention"] = attention_kind(form);
+    SequenceModel::Config config;
+    config.encoder = {
+        .layers = 2, .width = 32, .heads = 4, .feed_forward = 64, .position = "learned"};
+    config.mixers = "attention";
+    config.max_length = 16;
+    SequenceModel model(config, 11, kinds);
+    load(model, t, "initial.");
 
-  for (const Parameter& p : model.parameters()) {
-    Array got = p.var->value().clone(), expected = t.at("final." + p.name).clone();
-    // A bias of the keys moves all scores of a row alike, which softmax does not see: its gradient is
-    // zero but for rounding, and AdamW turns the sign of that into steps.
-    if (p.name.find("projection.bias") != std::string::npos)
-      for (size_t d = 32; d < 64; ++d) got(d) = expected(d) = 0;
-    check_values("final " + p.name, got, expected, 1e-4);
+    Pass pass{.tokens = batch.tokens, .training = true};
+    check_values("logits", model.logits(model.encode(pass).features).value(), t.at("logits"), 1e-5);
+
+    AdamW adamw(model.parameters());
+    for (size_t step = 0; step < 10; ++step) {
+      CAPTURE(step);
+      model.clear_gradients();
+      Tape tape;
+      const Var loss = model.score(batch, pass).loss;
+      const double expected = double{losses(step)};
+      CHECK(std::abs(double{loss.value().item()} - expected) < 1e-4 * expected);
+      tape.backward(loss);
+      if (step == 0)
+        for (const Parameter& p : model.parameters())
+          check_gradient(p.name, p.var->grad(), t.at("gradient." + p.name));
+      const double norm = clip_gradients(model.parameters(), 1);
+      if (step == 0) CHECK(norm > 1);  // so that clipping is part of the comparison
+      adamw.step(3e-3);
+    }
+
+    for (const Parameter& p : model.parameters()) {
+      Array got = p.var->value().clone(), expected = t.at("final." + p.name).clone();
+      // A bias of the keys moves all scores of a row alike, which softmax does not see: its
+      // gradient is zero but for rounding, and AdamW turns the sign of that into steps.
+      if (p.name.find("projection.bias") != std::string::npos)
+        for (size_t d = 32; d < 64; ++d) got(d) = expected(d) = 0;
+      check_values("final " + p.name, got, expected, 1e-4);
+    }
   }
 }

@@ -55,6 +55,8 @@ awk -F: '
   }' "$work/includes" >>"$work/faults"
 
 # --- xtensor and xsimd: one door, and what bites behind it ----------------------------------------
+# tests/upstream/ shows the defects that these rules walk around, so it is let through.
+sed -i '\,^tests/upstream/,d' "$work"/{includes,code,statements}
 reducers='xt::(sum|prod|mean|average|variance|stddev|amax|amin|minmax|norm_\w+|logsumexp)\s*\('
 having includes '<xt(ensor|l)?(-\w+)?/' | except '^core/array\.hpp:' |
   fault "only core/array.hpp includes xtensor: use Array and Index"
@@ -81,7 +83,7 @@ rows=$(grep -h '^|' $table 2>/dev/null || true)
 having includes '<[^>]*[/.][^>]*>' | while IFS= read -r line; do
   header=${line#*<} header=${header%%>*}
   case $header in
-    sys/* | unistd.h | fcntl.h | signal.h | dirent.h | *intrin.h) continue ;;
+    sys/* | sanitizer/* | std*.h | unistd.h | fcntl.h | signal.h | *intrin.h) continue ;;
   esac
   grep -qF "\`${header%%/*}" <<<"$rows" || echo "$line" | fault "<$header> is in no row of $table"
 done

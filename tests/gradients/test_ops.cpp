@@ -7,6 +7,7 @@
 #include "core/ops/gather_rows.hpp"
 #include "core/ops/softmax.hpp"
 #include "core/ops/straight_through.hpp"
+#include "models/sequence_model.hpp"
 #include "tools/gradcheck/cases.hpp"
 
 using namespace gnomon;
@@ -45,6 +46,17 @@ TEST_CASE("backward equals finite differences") {
     CAPTURE(c.name);
     CAPTURE(result.where);
     CHECK(result.worst < 1e-6);
+  }
+}
+
+TEST_CASE("whole models: the slope of the loss along random directions") {
+  const auto checks = model_checks();
+  for (const std::string& model : registered_names<ModelKind>())
+    CHECK(std::any_of(checks.begin(), checks.end(),
+                      [&](const ModelCheck& c) { return c.name.substr(0, c.name.find(' ')) == model; }));
+  for (const ModelCheck& c : checks) {
+    CAPTURE(c.name);
+    CHECK(c.worst < 1e-6);
   }
 }
 

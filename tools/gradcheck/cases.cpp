@@ -52,7 +52,7 @@ Targets to_three_rows(const Index& to) { return Targets(to, 2, 3, "gradcheck: to
 
 std::vector<OpCase> gradient_cases() {
   using V = const std::vector<Var>&;
-  return {
+  std::vector<OpCase> cases{
       {"add", [](V v) { return add(v[0], v[1]); }, {{2, 3}, {2, 3}}},
       {"add to itself", [](V v) { return add(v[0], v[0]); }, {{2, 3}}},
       {"affine", [](V v) { return affine(v[0], v[1], v[2]); }, {{2, 3, 4}, {5, 4}, {5}}},
@@ -183,7 +183,11 @@ std::vector<OpCase> gradient_cases() {
       {"swap_axes", [](V v) { return swap_axes(v[0], 1, 3); }, {{2, 3, 2, 4, 2}}},
       {"swap_axes last two", [](V v) { return swap_axes(v[0], 2, 1); }, {{2, 3, 5}}},
       {"tanh", [](V v) { return tanh(v[0]); }, {{3, 7}}},
-      };
+  };
+  for (OpCase& c : attention_gradient_cases()) cases.push_back(std::move(c));
+  std::stable_sort(cases.begin(), cases.end(),
+                   [](const OpCase& a, const OpCase& b) { return a.name < b.name; });
+  return cases;
 }
 
 }  // namespace gnomon

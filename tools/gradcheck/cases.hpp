@@ -10,6 +10,9 @@ namespace gnomon {
 /// Rows of all ops, in the order of their names.
 std::vector<OpCase> gradient_cases();
 
+/// Those of attention, rotary positions and the short convolution: a part of the table.
+std::vector<OpCase> attention_gradient_cases();
+
 struct ModelCheck {
   std::string name;  ///< the model and the options that differ from its defaults
   double worst;      ///< over 20 random directions through all parameters

@@ -23,7 +23,7 @@ constexpr const char* kHelp =
 bool row(const std::string& name, const std::string& inputs, double worst,
          const std::string& where) {
   const bool ok = worst < kTolerance;
-  fmt::print("{:<28} {:<32} {:>9.1e}  {}\n", name, inputs, worst, ok ? "ok" : "FAIL  " + where);
+  fmt::print("{:<46} {:<26} {:>9.1e}  {}\n", name, inputs, worst, ok ? "ok" : "FAIL  " + where);
   return ok;
 }
 
@@ -46,7 +46,7 @@ int main(int count, char** arguments) {
     if (at.empty() || error > worst || std::isnan(error)) worst = error, at = name;
   };
 
-  fmt::print("{:<28} {:<32} {:>9}\n", "op", "inputs", "error");
+  fmt::print("{:<46} {:<26} {:>9}\n", "op", "inputs", "error");
   for (const OpCase& c : gradient_cases()) {
     std::string inputs;
     for (const Shape& s : c.inputs) inputs += (inputs.empty() ? "" : " ") + s.text();
@@ -57,6 +57,7 @@ int main(int count, char** arguments) {
       add(c.name, inputs, NAN, error.what());
     }
   }
+  for (const ModelCheck& c : model_checks()) add(c.name, "20 directions", c.worst, "");
   fmt::print("{} rows, {} failed, worst relative error {:.1e} ({})\n", rows, failed, worst, at);
   return static_cast<int>(failed == 0 ? Exit::ok : Exit::internal);
 }

@@ -1,0 +1,30 @@
+// Rows of the gradient table: what the mixers of tokens are made of.
+#include "core/ops/attention.hpp"
+#include "core/ops/causal_convolution.hpp"
+#include "core/ops/rotary.hpp"
+#include "tools/gradcheck/cases.hpp"
+
+namespace gnomon {
+
+std::vector<OpCase> attention_gradient_cases() {
+  using V = const std::vector<Var>&;
+  const Shape small{2, 5, 6}, two_blocks{1, 67, 3};
+  const auto attend = [](size_t heads, bool causal, std::vector<real> slopes) {
+    return [=](V v) { return attention(v[0], v[1], v[2], heads, causal, slopes); };
+  };
+  return {
+      {"attention", attend(2, false, {}), {small, small, small}},
+      {"attention causal", attend(2, true, {}), {small, small, small}},
+      {"attention causal alibi", attend(2, true, {0.5, 0.25}), {small, small, small}},
+      {"attention alibi", attend(3, false, {0.5, 0.25, 0.125}), {small, small, small}},
+      {"attention causal in blocks", attend(1, true, {}), {two_blocks, two_blocks, two_blocks}},
+      {"attention of itself", [](V v) { return attention(v[0], v[0], v[0], 2, true); }, {small}},
+      {"causal_convolution", [](V v) { return causal_convolution(v[0], v[1], v[2]); },
+       {{2, 5, 3}, {3, 3}, {3}}},
+      {"causal_convolution longer than the text",
+       [](V v) { return causal_convolution(v[0], v[1], v[2]); }, {{1, 2, 3}, {4, 3}, {3}}},
+      {"rotary", [](V v) { return rotary(v[0], 2, 100); }, {{2, 5, 8}}},
+  };
+}
+
+}  // namespace gnomon
