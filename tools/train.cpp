@@ -58,10 +58,10 @@ class Speed {
 };
 
 /// Runs to the last step, or to the first signal.
-Exit run(const Experiment& experiment, Trainer& trainer, RunDirectory& directory, bool quiet) {
+Exit run(const Experiment& experiment, Trainer& trainer, RunDirectory& directory, bool quiet,
+         const Interruptible& interruptible) {
   const TrainingConfig& config = experiment.training;
   const size_t every = config.log_every ? config.log_every : std::max<size_t>(1, config.steps / 200);
-  const Interruptible interruptible;
   const Stopwatch watch;
   Speed logged;
   size_t tokens = 0;
@@ -97,9 +97,9 @@ Exit run(const Experiment& experiment, Trainer& trainer, RunDirectory& directory
 
 /// A divergence leaves the last checkpoint; say so.
 Exit run_to_checkpoint(const Experiment& experiment, Trainer& trainer, RunDirectory& directory,
-                       bool quiet) {
+                       bool quiet, const Interruptible& interruptible) {
   try {
-    return run(experiment, trainer, directory, quiet);
+    return run(experiment, trainer, directory, quiet, interruptible);
   } catch (const Error& error) {
     if (error.code() != Exit::diverged) throw;
     fail(Exit::diverged, "{}; the checkpoint before it is untouched in '{}'", error.what(),
@@ -120,9 +120,10 @@ Exit start(const Arguments& arguments, Options& options, Session& session, Exper
   gemm_self_test();
   Trainer trainer(experiment);
   trainer.rehearse();
+  const Interruptible interruptible;  // from here on there is something to save
   const auto directory = RunDirectory::create(session.out, options.ini());
   directory->save(trainer);
-  return run_to_checkpoint(experiment, trainer, *directory, session.quiet);
+  return run_to_checkpoint(experiment, trainer, *directory, session.quiet, interruptible);
 }
 
 Exit resume(const Arguments& arguments, Options& options, const Session& session) {
@@ -136,8 +137,9 @@ Exit resume(const Arguments& arguments, Options& options, const Session& session
   set_threads(static_cast<int>(session.threads));
   gemm_self_test();
   Trainer trainer(*experiment);
+  const Interruptible interruptible;
   directory->load(trainer);
-  return run_to_checkpoint(*experiment, trainer, *directory, session.quiet);
+  return run_to_checkpoint(*experiment, trainer, *directory, session.quiet, interruptible);
 }
 
 }  // namespace

@@ -1,0 +1,287 @@
+// Whole runs through the program: what is written, and that no accident changes a bit of it.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "core/json.hpp"
+#include "core/random.hpp"
+#include "nn/safetensors.hpp"
+#include "tests/program.hpp"
+
+using namespace gnomon;
+
+namespace {
+
+// Dropout and Gumbel noise, so that a resumed run must also find its noise again.
+const std::string kTiny =
+    "--model pointer --task copy --layers 2 --width 8 --feed-forward 8 --sources window:3,match:1,run "
+    "--payload 2 --symbols 4 --length 6 --batch 2 --selection gumbel --dropout 0.1 --quiet";
+
+std::vector<std::string> train(const std::string& options, const std::string& out) {
+  return words("train " + kTiny + " " + options + " --out", out);
+}
+std::vector<std::string> resume(const std::string& run, const std::string& threads = "1") {
+  return words("train --quiet --threads " + threads + " --resume", run);
+}
+
+void check_ended(const Ended& e, int code) {
+  CHECK(e.signal == 0);
+  CHECK_MESSAGE(e.code == code, e.err);
+}
+
+std::vector<Json> metrics(const std::string& run) {
+  std::vector<Json> lines;
+  const std::string text = get(run + "/metrics.jsonl");
+  for (size_t at = 0; at < text.size(); at = text.find('\n', at) + 1)
+    lines.push_back(parse_json(text.substr(at, text.find('\n', at) - at), run));
+  return lines;
+}
+
+/// All but the clock.
+std::string bits_of_metrics(const std::string& run) {
+  std::string all;
+  for (Json line : metrics(run)) {
+    line.erase("seconds");
+    line.erase("tokens_per_s");
+    all += line.dump() + "\n";
+  }
+  return all;
+}
+
+void check_same_run(const std::string& run, const std::string& reference) {
+  for (const std::string file : {"/config.ini", "/model.safetensors", "/checkpoint.safetensors"}) {
+    CAPTURE(file);
+    CHECK(!get(reference + file).empty());
+    CHECK(get(run + file) == get(reference + file));
+  }
+  CHECK(bits_of_metrics(run) == bits_of_metrics(reference));
+}
+
+size_t step_of(const std::string& file) {
+  return std::stoul(read_tensor_header(file).metadata.at("step"));
+}
+
+size_t lines_in(const std::string& file) {
+  const std::string text = get(file);
+  return static_cast<size_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+}  // namespace
+
+TEST_CASE("run: trained, evaluated, and trained again from its own config.ini") {
+  const Folder folder;
+  const std::string run = folder / "run", again = folder / "again", json = folder / "eval.json";
+  const Ended trained = gnomon_run(train("--steps 12 --threads 1 --log-every 5", run));
+  check_ended(trained, 0);
+  CHECK(trained.out.find("12 steps") != std::string::npos);
+  CHECK(trained.err == "");
+
+  const auto lines = metrics(run);
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[0].at("step") == 5);
+  CHECK(lines[2].at("step") == 12);
+  for (const std::string key : {"loss", "accuracy", "tokens_per_s", "seconds", "tau", "lr", "gradient_norm"})
+    CHECK(lines[1].at(key).is_number());
+  CHECK(step_of(run + "/model.safetensors") == 12);
+  CHECK(read_tensor_header(run + "/model.safetensors").metadata.at("config") == get(run + "/config.ini"));
+
+  check_ended(gnomon_run(words("train --threads 2 --quiet --config", run + "/config.ini", "--out", again)), 0);
+  check_same_run(again, run);
+  check_ended(gnomon_run(resume(run)), 0);  // nothing left to do
+  check_same_run(run, again);
+
+  const auto eval = [&](const std::string& more) {
+    return gnomon_run(words("eval --lengths 3,20 --batches 2 --batch 4 " + more + " --run", run, "--json", json));
+  };
+  const Ended table = eval("--threads 1 --quiet");
+  check_ended(table, 0);
+  CHECK(table.out.starts_with("length  token accuracy"));
+  const std::string first = get(json);
+  const Json results = parse_json(first, json);
+  CHECK(results.at("selection") == "hard");
+  CHECK(results.at("seed") == 1);
+  REQUIRE(results.at("results").size() == 2);
+  const Json& row = results.at("results")[1];
+  CHECK(row.at("length") == 20);
+  CHECK(row.at("tokens") == 2 * 4 * 2);
+  CHECK(row.at("chance") == 0.25);
+  for (const std::string key : {"token_accuracy", "exact_match"}) {
+    CHECK(row.at(key) >= 0);
+    CHECK(row.at(key) <= 1);
+  }
+  check_ended(eval("--threads 3"), 0);
+  CHECK(get(json) == first);
+  check_ended(eval("--selection soft"), 0);
+  CHECK(get(json) != first);
+  check_ended(eval("--seed 2"), 0);
+  CHECK(get(json) != first);
+}
+
+TEST_CASE("run: text shows bits per byte") {
+  const Folder folder;
+  const std::string run = folder / "run", text = folder / "text.txt";
+  std::string bytes;
+  for (int i = 0; i < 100; ++i) bytes += "to be, or not to be, that is the question; ";
+  put(text, bytes);
+  check_ended(gnomon_run(words("train --model pointer --task text --layers 1 --width 8 --feed-forward 8 --sources "
+                               "window:3 --steps 3 --batch 2 --length 16 --threads 1 --quiet --file",
+                               text, "--out", run)),
+              0);
+  const Ended e = gnomon_run(words("eval --lengths 16 --batches 1 --threads 1 --run", run));
+  check_ended(e, 0);
+  CHECK(e.out.find("bits/byte") != std::string::npos);
+  CHECK(e.err.find("batch 1/1") != std::string::npos);  // plain lines where there is no terminal
+}
+
+TEST_CASE("run: the same bits on 1, 2, 3 and 4 threads") {
+  const Folder folder;
+  const std::string options = "--steps 10 --batch 8 --length 40 --payload 8 --width 16 --heads 2";
+  std::string wide = kTiny;  // enough rows for several pieces
+  for (const std::string name : {"--batch 2 ", "--length 6 ", "--payload 2 ", "--width 8 "})
+    wide.erase(wide.find(name), name.size());
+  for (const std::string threads : {"1", "2", "3", "4"}) {
+    check_ended(gnomon_run(words("train " + wide + " " + options + " --threads " + threads + " --out",
+                                 folder / threads)),
+                0);
+    check_same_run(folder / threads, folder / "1");
+  }
+}
+
+TEST_CASE("run: interrupted at any step and resumed, it ends in the same bits") {
+  const Folder folder;
+  const std::string whole = folder / "whole", run = folder / "run";
+  const std::string options = "--steps 60 --threads 1 --log-every 1 --checkpoint-every 7";
+  check_ended(gnomon_run(train(options, whole)), 0);
+
+  size_t interruptions = 0;
+  for (const int signal : {SIGINT, SIGTERM, SIGINT, SIGTERM}) {
+    const bool begun = std::filesystem::exists(run);
+    Program program(begun ? resume(run, "2") : train(options, run));
+    const size_t before = begun ? step_of(run + "/checkpoint.safetensors") : 0;
+    wait_until(program, [&] { return lines_in(run + "/metrics.jsonl") > before + 5; });
+    program.send(signal);
+    const Ended e = program.wait();
+    if (e.code == 0) break;  // this machine was faster than the signal
+    check_ended(e, 130);
+    CHECK(e.err.find("Continue with: gnomon train --resume '" + run + "'") != std::string::npos);
+    const size_t step = step_of(run + "/checkpoint.safetensors");
+    CHECK(step > before);
+    CHECK(step == step_of(run + "/model.safetensors"));
+    CHECK(metrics(run).back().at("step") == step);
+    ++interruptions;
+  }
+  CHECK(interruptions > 0);
+  check_ended(gnomon_run(resume(run)), 0);
+  check_same_run(run, whole);
+}
+
+TEST_CASE("run: the second signal ends it at once") {
+  const Folder folder;
+  const std::string run = folder / "run";
+  // A step of this one takes seconds.
+  Program program(words("train --model pointer --task copy --layers 8 --batch 256 --length 200 --threads 1 "
+                        "--quiet --out",
+                        run));
+  wait_until(program, [&] { return std::filesystem::exists(run + "/model.safetensors"); });
+  pause_ms(100);
+  program.send(SIGINT);
+  pause_ms(50);
+  CHECK(!program.ended());
+  program.send(SIGINT);
+  const Ended e = program.wait();
+  check_ended(e, 130);
+  CHECK(e.err.find("saved") == std::string::npos);
+}
+
+TEST_CASE("run: killed at random points, it resumes to the same bits") {
+  const Folder folder;
+  const std::string whole = folder / "whole", run = folder / "run";
+  const std::string options = "--steps 80 --threads 1 --log-every 1 --checkpoint-every 2";
+  check_ended(gnomon_run(train(options, whole)), 0);
+
+  Random random(1);
+  for (int round = 0; round < 10; ++round) {
+    const bool begun = std::filesystem::exists(run + "/config.ini");
+    Program program(begun ? resume(run) : train(options, run));
+    pause_ms(static_cast<int>(random.below(150)));
+    program.send(SIGKILL);
+    const Ended e = program.wait();
+    CHECK_MESSAGE((e.signal == SIGKILL || e.code == 0), e.err);
+  }
+  const bool begun = std::filesystem::exists(run + "/config.ini");
+  check_ended(gnomon_run(begun ? resume(run) : train(options, run)), 0);
+  check_same_run(run, whole);
+  for (const auto& entry : std::filesystem::directory_iterator(run))  // what the killed ones left
+    CHECK(!entry.path().filename().string().ends_with(".tmp"));
+}
+
+TEST_CASE("run: lines after the checkpoint, and a torn last one, are written anew") {
+  const Folder folder;
+  const std::string whole = folder / "whole", run = folder / "run";
+  const std::string options = "--steps 20 --threads 1 --log-every 1 --checkpoint-every 5";
+  check_ended(gnomon_run(train(options, whole)), 0);
+  Program program(train(options, run));
+  wait_until(program, [&] { return lines_in(run + "/metrics.jsonl") > 6; });
+  program.send(SIGKILL);
+  program.wait();
+  std::ofstream(run + "/metrics.jsonl", std::ios::app) << R"({"step":99,"loss":1,"seconds":1})" << "\n"
+                                                       << R"({"step":100,"lo)";
+  check_ended(gnomon_run(resume(run)), 0);
+  check_same_run(run, whole);
+}
+
+TEST_CASE("run: one process at a time") {
+  const Folder folder;
+  const std::string run = folder / "run";
+  Program program(train("--steps 100000 --threads 1", run));
+  wait_until(program, [&] { return std::filesystem::exists(run + "/model.safetensors"); });
+  const Ended e = gnomon_run(resume(run));
+  check_ended(e, 5);
+  CHECK(e.err.find("another process is training there") != std::string::npos);
+}
+
+TEST_CASE("run: numbers that are not finite stop it within the step, and the checkpoint stays") {
+  const Folder folder;
+  const std::string run = folder / "run";
+  // Decay times rate is 10: every step multiplies the matrices by -9.
+  const Ended e = gnomon_run(train("--steps 400 --threads 1 --log-every 1 --checkpoint-every 3 --learning-rate 10 "
+                                   "--weight-decay 1 --warmup 0 --schedule constant",
+                                   run));
+  check_ended(e, 4);
+  CHECK(e.err.starts_with("gnomon: step "));
+  CHECK(e.err.find("is not finite") != std::string::npos);
+  CHECK(e.err.find(": the value") != std::string::npos);  // of an op, by name
+  const size_t step = std::stoul(e.err.substr(std::string("gnomon: step ").size()));
+  CHECK(lines_in(run + "/metrics.jsonl") == step - 1);
+  CHECK(step_of(run + "/checkpoint.safetensors") == (step - 1) / 3 * 3);
+
+  const std::string checkpoint = get(run + "/checkpoint.safetensors");
+  const Ended again = gnomon_run(resume(run));
+  check_ended(again, 4);
+  CHECK(again.err == e.err);
+  CHECK(get(run + "/checkpoint.safetensors") == checkpoint);
+  check_ended(gnomon_run(words("eval --lengths 5 --batches 1 --batch 1 --quiet --run", run)), 0);
+}
+
+TEST_CASE("run: bench measures every model at every length") {
+  const Folder folder;
+  const std::string json = folder / "bench.json";
+  const Ended e = gnomon_run(words("bench --models pointer,pointer --lengths 8,16 --layers 1 --width 16 --heads 2 "
+                                   "--feed-forward 16 --repeats 1 --threads 1 --quiet --json",
+                                   json));
+  check_ended(e, 0);
+  CHECK(e.out.find("GFLOP/s") != std::string::npos);
+  const Json all = parse_json(get(json), json);
+  CHECK(all.at("machine").at("gemm_gflops_f32") > 0);
+  CHECK(all.at("machine").at("threads") == 1);
+  REQUIRE(all.at("results").size() == 4);
+  for (const Json& row : all.at("results")) {
+    CHECK(row.at("model") == "pointer");
+    CHECK(row.at("precision") == "f32");
+    for (const std::string key : {"forward_s", "step_s", "tokens_per_s", "model_gflop_per_step", "gemm_share",
+                                  "peak_mb", "parameters"})
+      CHECK(row.at(key) > 0);
+  }
+  CHECK(all.at("results")[0].at("length") == 8);
+  CHECK(all.at("results")[3].at("length") == 16);
+}
