@@ -92,7 +92,7 @@ Var Tape::append(const char* op, Array value, const std::vector<Var>& inputs, Ru
 
 void Tape::backward(const Var& loss) {
   expect(loss.shape().elements() == 1, "backward: start from a scalar loss, got shape {}",
-         loss.shape().text());
+         loss.shape());
   backward(loss, ones(loss.shape()));
 }
 
@@ -134,7 +134,7 @@ void Tape::print(std::ostream& out) const {
     for (const auto& s : nodes_[i].inputs)
       inputs.push_back(!s ? "constant" : names.count(s.get()) ? names[s.get()] : "leaf" + s->shape.text());
     out << fmt::format("{:>5}  {:<22}{:<18}{:>12}  {}\n", fmt::format("%{}", i), nodes_[i].op,
-                       nodes_[i].out->shape.text(), nodes_[i].bytes_kept, fmt::join(inputs, " "));
+                       nodes_[i].out->shape, nodes_[i].bytes_kept, fmt::join(inputs, " "));
   }
   out << fmt::format("{} nodes, {} bytes kept for the backward pass\n", nodes_.size(), bytes_kept());
 }

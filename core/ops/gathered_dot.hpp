@@ -23,7 +23,7 @@ inline Array gathered_dot_scores(const Array& q, const Array& key, const Index& 
   const auto [Bt, Nt, G, K] = dims<4>(to, "gathered_dot: to [B,N,G,K]");
   expect_shape(key, q.shape(), "gathered_dot: key [B,N,D]");
   expect(Bt == B && Nt == N, "gathered_dot: to [B,N,G,K]: expected B = {}, N = {}, got shape {}", B,
-         N, to.shape().text());
+         N, to.shape());
   expect(D % heads == 0 && (G == 1 || G == heads),
          "gathered_dot: expected D divisible by H and G = 1 or H, got D = {}, H = {}, G = {}", D,
          heads, G);

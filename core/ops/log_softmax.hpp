@@ -19,7 +19,7 @@ inline Var log_softmax(const Var& x, const Index& mask = {}) {
   const size_t K = x.shape().last(), R = x.shape().rows();
   expect(mask.empty() || (mask.shape().last() == K && R % mask.shape().rows() == 0),
          "log_softmax: mask [...,K]: expected K = {} and a divisor of {} rows, got shape {}", K, R,
-         mask.shape().text());
+         mask.shape());
   const size_t share = mask.empty() ? 1 : R / mask.shape().rows();
 
   const auto mask_out = [K](real* row, const int32_t* allowed) {

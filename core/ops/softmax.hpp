@@ -19,7 +19,7 @@ inline Var softmax(const Var& x, const Index& mask = {}, real tau = 1) {
   expect(tau > 0, "softmax: tau: expected a positive temperature, got {}", tau);
   expect(mask.empty() || (mask.shape().last() == K && R % mask.shape().rows() == 0),
          "softmax: mask [...,K]: expected K = {} and a divisor of {} rows, got shape {}", K, R,
-         mask.shape().text());
+         mask.shape());
   const size_t share = mask.empty() ? 1 : R / mask.shape().rows();
 
   Array y(x.shape());
