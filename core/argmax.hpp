@@ -28,8 +28,8 @@ inline Index argmax(const Array& x, const Index& mask = {}) {
       int32_t at = -1;
       for (size_t k = 0; k < K; ++k) {
         if (allowed && allowed[k] < 0) continue;
-        expect(!std::isnan(row[k]), "argmax: x {}: element {} of row {} is not a number",
-               x.shape(), k, r);
+        expect(!std::isnan(row[k]), "argmax: x {}: element {} of row {} is not a number", x.shape(),
+               k, r);
         if (at < 0 || row[k] > row[at]) at = static_cast<int32_t>(k);
       }
       best.data()[r] = at;

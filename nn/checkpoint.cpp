@@ -30,8 +30,8 @@ void expect_fits(const TensorHeader& header, const NamedArrays& arrays, const st
     if (found == header.tensors.end())
       differences.push_back(fmt::format("{} {} is missing", name, array.shape()));
     else if (found->second.shape != array.shape())
-      differences.push_back(fmt::format("{}: expected {}, found {}", name, array.shape(),
-                                        found->second.shape));
+      differences.push_back(
+          fmt::format("{}: expected {}, found {}", name, array.shape(), found->second.shape));
     unexpected.erase(name);
   }
   for (const auto& [name, info] : unexpected)

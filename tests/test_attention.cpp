@@ -53,7 +53,8 @@ TEST_CASE("attention: fused equals composed, values and gradients") {
 
 TEST_CASE("attention: the same bits on any number of threads") {
   const int before = threads();
-  for (const AttentionProblem& p : {AttentionProblem{1, 200, 1, 8, true, true}, {2, 130, 3, 33, true, false},
+  for (const AttentionProblem& p : {AttentionProblem{1, 200, 1, 8, true, true},
+                                    {2, 130, 3, 33, true, false},
                                     {1, 200, 2, 32, false, false}}) {
     CAPTURE(p.text());
     set_threads(1);
@@ -215,7 +216,8 @@ TEST_CASE("mixers: the positions of attention matter, and fused is composed") {
 }
 
 TEST_CASE("mixers: the slopes of ALiBi are those of the paper") {
-  CHECK(alibi_slopes(8) == std::vector<real>{0.5, 0.25, 0.125, 0.0625, 0.03125, 0.015625, 0.0078125, 0.00390625});
+  CHECK(alibi_slopes(8) ==
+        std::vector<real>{0.5, 0.25, 0.125, 0.0625, 0.03125, 0.015625, 0.0078125, 0.00390625});
 }
 
 TEST_CASE("mixers: options that do not fit are refused") {

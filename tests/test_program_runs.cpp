@@ -14,7 +14,8 @@ namespace {
 
 // Dropout and Gumbel noise, so that a resumed run must also find its noise again.
 const std::string kTiny =
-    "--model pointer --task copy --layers 2 --width 8 --feed-forward 8 --sources window:3,match:1,run "
+    "--model pointer --task copy --layers 2 --width 8 --feed-forward 8 --sources "
+    "window:3,match:1,run "
     "--payload 2 --symbols 4 --length 6 --batch 2 --selection gumbel --dropout 0.1 --quiet";
 
 std::vector<std::string> train(const std::string& options, const std::string& out) {
@@ -80,18 +81,23 @@ TEST_CASE("run: trained, evaluated, and trained again from its own config.ini") 
   REQUIRE(lines.size() == 3);
   CHECK(lines[0].at("step") == 5);
   CHECK(lines[2].at("step") == 12);
-  for (const std::string key : {"loss", "accuracy", "tokens_per_s", "seconds", "tau", "lr", "gradient_norm"})
+  for (const std::string key :
+       {"loss", "accuracy", "tokens_per_s", "seconds", "tau", "lr", "gradient_norm"})
     CHECK(lines[1].at(key).is_number());
   CHECK(step_of(run + "/model.safetensors") == 12);
-  CHECK(read_tensor_header(run + "/model.safetensors").metadata.at("config") == get(run + "/config.ini"));
+  CHECK(read_tensor_header(run + "/model.safetensors").metadata.at("config") ==
+        get(run + "/config.ini"));
 
-  check_ended(gnomon_run(words("train --threads 2 --quiet --config", run + "/config.ini", "--out", again)), 0);
+  check_ended(
+      gnomon_run(words("train --threads 2 --quiet --config", run + "/config.ini", "--out", again)),
+      0);
   check_same_run(again, run);
   check_ended(gnomon_run(resume(run)), 0);  // nothing left to do
   check_same_run(run, again);
 
   const auto eval = [&](const std::string& more) {
-    return gnomon_run(words("eval --lengths 3,20 --batches 2 --batch 4 " + more + " --run", run, "--json", json));
+    return gnomon_run(
+        words("eval --lengths 3,20 --batches 2 --batch 4 " + more + " --run", run, "--json", json));
   };
   const Ended table = eval("--threads 1 --quiet");
   check_ended(table, 0);
@@ -123,10 +129,12 @@ TEST_CASE("run: text shows bits per byte") {
   std::string bytes;
   for (int i = 0; i < 100; ++i) bytes += "to be, or not to be, that is the question; ";
   put(text, bytes);
-  check_ended(gnomon_run(words("train --model pointer --task text --layers 1 --width 8 --feed-forward 8 --sources "
-                               "window:3 --steps 3 --batch 2 --length 16 --threads 1 --quiet --file",
-                               text, "--out", run)),
-              0);
+  check_ended(
+      gnomon_run(
+          words("train --model pointer --task text --layers 1 --width 8 --feed-forward 8 --sources "
+                "window:3 --steps 3 --batch 2 --length 16 --threads 1 --quiet --file",
+                text, "--out", run)),
+      0);
   const Ended e = gnomon_run(words("eval --lengths 16 --batches 1 --threads 1 --run", run));
   check_ended(e, 0);
   CHECK(e.out.find("bits/byte") != std::string::npos);
@@ -140,9 +148,10 @@ TEST_CASE("run: the same bits on 1, 2, 3 and 4 threads") {
   for (const std::string name : {"--batch 2 ", "--length 6 ", "--payload 2 ", "--width 8 "})
     wide.erase(wide.find(name), name.size());
   for (const std::string threads : {"1", "2", "3", "4"}) {
-    check_ended(gnomon_run(words("train " + wide + " " + options + " --threads " + threads + " --out",
-                                 folder / threads)),
-                0);
+    check_ended(
+        gnomon_run(words("train " + wide + " " + options + " --threads " + threads + " --out",
+                         folder / threads)),
+        0);
     check_same_run(folder / threads, folder / "1");
   }
 }
@@ -179,9 +188,10 @@ TEST_CASE("run: the second signal ends it at once") {
   const Folder folder;
   const std::string run = folder / "run";
   // A step of this one takes seconds.
-  Program program(words("train --model pointer --task copy --layers 8 --batch 256 --length 200 --threads 1 "
-                        "--quiet --out",
-                        run));
+  Program program(
+      words("train --model pointer --task copy --layers 8 --batch 256 --length 200 --threads 1 "
+            "--quiet --out",
+            run));
   wait_until(program, [&] { return std::filesystem::exists(run + "/model.safetensors"); });
   pause_ms(100);
   program.send(SIGINT);
@@ -224,7 +234,8 @@ TEST_CASE("run: lines after the checkpoint, and a torn last one, are written ane
   wait_until(program, [&] { return lines_in(run + "/metrics.jsonl") > 6; });
   program.send(SIGKILL);
   program.wait();
-  std::ofstream(run + "/metrics.jsonl", std::ios::app) << R"({"step":99,"loss":1,"seconds":1})" << "\n"
+  std::ofstream(run + "/metrics.jsonl", std::ios::app) << R"({"step":99,"loss":1,"seconds":1})"
+                                                       << "\n"
                                                        << R"({"step":100,"lo)";
   check_ended(gnomon_run(resume(run)), 0);
   check_same_run(run, whole);
@@ -244,9 +255,10 @@ TEST_CASE("run: numbers that are not finite stop it within the step, and the che
   const Folder folder;
   const std::string run = folder / "run";
   // Decay times rate is 10: every step multiplies the matrices by -9.
-  const Ended e = gnomon_run(train("--steps 400 --threads 1 --log-every 1 --checkpoint-every 3 --learning-rate 10 "
-                                   "--weight-decay 1 --warmup 0 --schedule constant",
-                                   run));
+  const Ended e = gnomon_run(
+      train("--steps 400 --threads 1 --log-every 1 --checkpoint-every 3 --learning-rate 10 "
+            "--weight-decay 1 --warmup 0 --schedule constant",
+            run));
   check_ended(e, 4);
   CHECK(e.err.starts_with("gnomon: step "));
   CHECK(e.err.find("is not finite") != std::string::npos);
@@ -266,9 +278,10 @@ TEST_CASE("run: numbers that are not finite stop it within the step, and the che
 TEST_CASE("run: bench measures every model at every length") {
   const Folder folder;
   const std::string json = folder / "bench.json";
-  const Ended e = gnomon_run(words("bench --models pointer,pointer --lengths 8,16 --layers 1 --width 16 --heads 2 "
-                                   "--feed-forward 16 --repeats 1 --threads 1 --quiet --json",
-                                   json));
+  const Ended e = gnomon_run(
+      words("bench --models pointer,pointer --lengths 8,16 --layers 1 --width 16 --heads 2 "
+            "--feed-forward 16 --repeats 1 --threads 1 --quiet --json",
+            json));
   check_ended(e, 0);
   CHECK(e.out.find("GFLOP/s") != std::string::npos);
   const Json all = parse_json(get(json), json);
@@ -278,8 +291,8 @@ TEST_CASE("run: bench measures every model at every length") {
   for (const Json& row : all.at("results")) {
     CHECK(row.at("model") == "pointer");
     CHECK(row.at("precision") == "f32");
-    for (const std::string key : {"forward_s", "step_s", "tokens_per_s", "model_gflop_per_step", "gemm_share",
-                                  "peak_mb", "parameters"})
+    for (const std::string key : {"forward_s", "step_s", "tokens_per_s", "model_gflop_per_step",
+                                  "gemm_share", "peak_mb", "parameters"})
       CHECK(row.at(key) > 0);
   }
   CHECK(all.at("results")[0].at("length") == 8);

@@ -2,7 +2,8 @@
 // log_softmax over the last axis, with a mask.
 //
 //   y[r,k] = x[r,k] - log sum_l exp(x[r,l])      over the k that are not masked
-//   x [...,K]  ->  y [...,K]; masked entries are the lowest finite number: exp gives 0 for it, and so
+//   x [...,K]  ->  y [...,K]; masked entries are the lowest finite number: exp gives 0 for it, and
+//   so
 //   does a product with 0, where minus infinity would give NaN
 //   backward: dx = dy - exp(y) sum_l dy_l        over the k that are not masked; 0 elsewhere
 #pragma once

@@ -32,8 +32,8 @@ inline Var matmul(const Var& a, const Var& b, bool transpose_a = false, bool tra
   const size_t rank = a.shape().rank();
   expect(rank >= 2 && b.shape().rank() == rank &&
              std::equal(a.shape().begin(), a.shape().end() - 2, b.shape().begin()),
-         "matmul: a [..,M,K], b [..,K,N]: expected equal leading axes, got {} and {}",
-         a.shape(), b.shape());
+         "matmul: a [..,M,K], b [..,K,N]: expected equal leading axes, got {} and {}", a.shape(),
+         b.shape());
   const auto extents = [rank](const Var& x, bool transposed) {
     return std::array{x.shape()[rank - 2 + transposed], x.shape()[rank - 1 - transposed]};
   };

@@ -25,13 +25,15 @@ TEST_CASE("rotary: the product of a query and a key depends on how far they are 
   const Array turned_q = rotary(q, H).value(), turned_k = rotary(k, H).value();
   const auto product = [&](size_t h, size_t i, size_t j) {
     double sum = 0;
-    for (size_t c = h * C; c < (h + 1) * C; ++c) sum += double{turned_q.row(i)[c] * turned_k.row(j)[c]};
+    for (size_t c = h * C; c < (h + 1) * C; ++c)
+      sum += double{turned_q.row(i)[c] * turned_k.row(j)[c]};
     return sum;
   };
   for (size_t h = 0; h < H; ++h)
     for (const size_t distance : {0, 1, 5, 100})
       for (size_t j = 0; j + distance < N; ++j)
-        CHECK(product(h, j + distance, j) == doctest::Approx(product(h, distance, 0)).epsilon(1e-9));
+        CHECK(product(h, j + distance, j) ==
+              doctest::Approx(product(h, distance, 0)).epsilon(1e-9));
   CHECK(std::abs(product(0, 5, 0) - product(0, 6, 0)) > 1e-3);
 }
 
