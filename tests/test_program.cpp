@@ -207,7 +207,8 @@ TEST_CASE("program: INI files") {
   check_refused({with(ini("config.ini", "config = x.ini\n")), 2, "unknown option 'config'"});
   check_refused({with(ini("line.ini", "no equals sign\n")), 3, "line.ini: not an INI file"});
   check_refused({with(ini("nul.ini", nul)), 3, "NUL"});
-  put(fixture() / "bom.ini", "\xef\xbb\xbfmodel = pointer\ntask = coppy\n");  // the mark does not hide the name
+  put(fixture() / "bom.ini",
+      "\xef\xbb\xbfmodel = pointer\ntask = coppy\n");  // the mark does not hide the name
   check_refused({with(fixture() / "bom.ini"), 2, "did you mean 'copy'?"});
   check_refused({with(ini("huge.ini", "#" + std::string(2 << 20, 'x') + "\n")), 3, "at most"});
   check_refused(
