@@ -191,15 +191,15 @@ TEST_CASE("program: INI files") {
   check_refused({with(ini("twice.ini", "batch = 3\nbatch = 3\n")), 2, "twice.ini: --batch is given twice"});
   check_refused({with(ini("value.ini", "batch = -3\n")), 2, "value.ini: --batch: expected a whole number"});
   check_refused({with(ini("empty.ini", "batch =\n")), 2, "empty.ini: --batch"});
-  check_refused({with(ini("config.ini", "config = x.ini\n")), 2, "unknown option 'config'"});
+  check_refused({with(ini("self.ini", "config = x.ini\n")), 2, "unknown option 'config'"});
   check_refused({with(ini("line.ini", "no equals sign\n")), 3, "line.ini: not an INI file"});
   check_refused({with(ini("nul.ini", nul)), 3, "NUL"});
-  check_refused({with(ini("bom.ini", "\xef\xbb\xbf" "batch = 3\n")), 2, "did you mean 'batch'?"});
+  check_refused({with(ini("bom.ini", "\xef\xbb\xbf" "batch = 3\n")), 2, "unknown option"});
   check_refused({with(ini("huge.ini", "#" + std::string(2 << 20, 'x') + "\n")), 3, "at most"});
   check_refused({words("train --config", ini("a.ini", ""), "--config", ini("b.ini", "")), 2, "twice"});
   check_refused({words("train --config", ""), 2, "--config"});
   check_refused({words("train --model pointer --task text --file a#b --out", out), 3, ""});
-  put(fixture() / "a#b", std::string(500, 'x'));
+  put(fixture() / "a#b", std::string(5000, 'x'));
   check_refused({words("train --model pointer --task text --file", fixture() / "a#b", "--out", out), 2,
                  "cannot be kept in an INI file"});
   CHECK(!std::filesystem::exists(out));
@@ -280,15 +280,17 @@ TEST_CASE("program: what is registered is listed, one line each") {
 }
 
 TEST_CASE("program: a standard output that cannot be written is an error, not a crash") {
-  for (const std::string where : {">/dev/full", ">&-", "| true; sleep 0.1"}) {
+  for (const std::string where : {">/dev/full", ">&-"}) {
     CAPTURE(where);
     const Ended e = shell("$gnomon train --help " + where);
-    if (where[0] == '>') {
-      CHECK(e.code == 5);
-      CHECK(e.err.starts_with("gnomon: the standard output cannot be written"));
-    }
+    CHECK(e.code == 5);
+    CHECK(e.err.starts_with("gnomon: the standard output cannot be written"));
   }
-  CHECK(shell("set -o pipefail 2>/dev/null; $gnomon train --help | head -1").out.starts_with("usage"));
+  // The reader of the pipe is gone before anything is written.
+  const Ended piped = shell("{ sleep 0.2; $gnomon train --help; echo $? >&2; } | true");
+  CHECK(piped.err.find("gnomon: the standard output cannot be written") == 0);
+  CHECK(piped.err.ends_with("\n5\n"));
+  CHECK(shell("$gnomon train --help | head -1").out.starts_with("usage"));
   // A closed stream's number must not be taken by a file of the run.
   const std::string out = fixture() / "closed";
   const Ended e = shell("exec $gnomon train " + kTiny + " --steps 2 --out '" + out + "' >&- 2>&-");
