@@ -15,10 +15,10 @@ namespace gnomon {
 inline Index argmax(const Array& x, const Index& mask = {}) {
   const size_t K = x.shape().last(), R = x.shape().rows();
   expect(x.shape().rank() >= 1 && K > 0, "argmax: x [...,K]: expected K > 0, got shape {}",
-         x.shape().text());
+         x.shape());
   expect(mask.empty() || (mask.shape().last() == K && R % mask.shape().rows() == 0),
          "argmax: mask [...,K]: expected K = {} and a divisor of {} rows, got shape {}", K, R,
-         mask.shape().text());
+         mask.shape());
   const size_t share = mask.empty() ? 1 : R / mask.shape().rows();
   Index best(Shape(std::vector<size_t>(x.shape().begin(), x.shape().end() - 1)));
   parallel_for(R, 256, [&](size_t begin, size_t end) {
@@ -28,8 +28,8 @@ inline Index argmax(const Array& x, const Index& mask = {}) {
       int32_t at = -1;
       for (size_t k = 0; k < K; ++k) {
         if (allowed && allowed[k] < 0) continue;
-        expect(!std::isnan(row[k]), "argmax: x {}: element {} of row {} is not a number",
-               x.shape().text(), k, r);
+        expect(!std::isnan(row[k]), "argmax: x {}: element {} of row {} is not a number", x.shape(),
+               k, r);
         if (at < 0 || row[k] > row[at]) at = static_cast<int32_t>(k);
       }
       best.data()[r] = at;

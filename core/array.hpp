@@ -101,7 +101,8 @@ auto fmt::formatter<gnomon::Shape>::format(const gnomon::Shape& shape, Context& 
 namespace gnomon {
 
 namespace detail {
-/// Bytes of every Tensor copied on this thread: the tape learns from it what a rule's closure keeps.
+/// Bytes of every Tensor copied on this thread: the tape learns from it what a rule's closure
+/// keeps.
 inline thread_local size_t copied_bytes = 0;
 }  // namespace detail
 
@@ -115,7 +116,9 @@ class Tensor {
   Tensor() = default;  // no storage: shape [0]
   /// Uninitialised numbers.
   explicit Tensor(Shape shape)
-      : shape_(shape), storage_(std::make_shared<Storage>(shape.elements())), size_(shape.elements()) {}
+      : shape_(shape),
+        storage_(std::make_shared<Storage>(shape.elements())),
+        size_(shape.elements()) {}
   Tensor(Shape shape, T fill) : Tensor(shape) { this->fill(fill); }
   Tensor(Shape shape, const std::vector<T>& numbers) : Tensor(shape) {
     expect(numbers.size() == size_, "array {}: expected {} numbers, got {}", shape, size_,
@@ -168,8 +171,8 @@ class Tensor {
   }
   /// The same numbers under another shape; the storage is shared.
   Tensor reshaped(Shape shape) const {
-    expect(shape.elements() == size(), "reshape: expected {} elements as in {}, got shape {}", size(),
-           shape_, shape);
+    expect(shape.elements() == size(), "reshape: expected {} elements as in {}, got shape {}",
+           size(), shape_, shape);
     Tensor r = *this;
     r.shape_ = shape;
     return r;
@@ -190,8 +193,8 @@ class Tensor {
            shape_.rank(), indices.size());
     size_t at = 0, axis = 0;
     for (const size_t i : indices) {
-      expect(i < shape_[axis], "array {}: axis {}: expected an index below {}, got {}",
-             shape_, axis, shape_[axis], i);
+      expect(i < shape_[axis], "array {}: axis {}: expected an index below {}, got {}", shape_,
+             axis, shape_[axis], i);
       at = at * shape_[axis++] + i;
     }
     return at;
@@ -209,8 +212,7 @@ using Index = Tensor<int32_t>;  // positions; -1 means "none"
 /// Throws Error when x has another number of axes.
 template <size_t rank, class T>
 std::array<size_t, rank> dims(const Tensor<T>& x, std::string_view what) {
-  expect(x.shape().rank() == rank, "{}: expected {} axes, got shape {}", what, rank,
-         x.shape());
+  expect(x.shape().rank() == rank, "{}: expected {} axes, got shape {}", what, rank, x.shape());
   std::array<size_t, rank> extents{};
   std::copy(x.shape().begin(), x.shape().end(), extents.begin());
   return extents;
@@ -227,8 +229,8 @@ inline void expect_below(const Index& index, size_t limit, std::string_view what
   for (size_t e = 0; e < index.size(); ++e) {
     const int32_t v = index.data()[e];
     expect(v >= lowest && v < static_cast<int64_t>(limit),
-           "{}: expected values in [{},{}), got {} at element {} of shape {}", what, lowest, limit, v,
-           e, index.shape());
+           "{}: expected values in [{},{}), got {} at element {} of shape {}", what, lowest, limit,
+           v, e, index.shape());
   }
 }
 

@@ -75,7 +75,8 @@ void Fields::choice(std::string name, std::string& field, std::vector<std::strin
     }
     field = s;
   };
-  declare_checked({name, std::move(help), field, fmt::format("{}", fmt::join(allowed, " | ")), set});
+  declare_checked(
+      {name, std::move(help), field, fmt::format("{}", fmt::join(allowed, " | ")), set});
 }
 
 void Fields::text(std::string name, std::string& field, std::string help,

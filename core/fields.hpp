@@ -4,7 +4,8 @@
 //
 //   struct CopyConfig {
 //     size_t symbols = 20;
-//     void declare(Fields& f) { f.integer("symbols", symbols, 2, 4096, "how many different symbols"); }
+//     void declare(Fields& f) { f.integer("symbols", symbols, 2, 4096, "how many different
+//     symbols"); }
 //   };
 #pragma once
 
@@ -41,8 +42,8 @@ class Fields {
 
   const std::vector<Field>& all() const { return fields_; }
   const Field* find(std::string_view name) const;
-  /// Throws Error(Exit::usage): an unknown name (with the nearest known one as a hint), a value that
-  /// is malformed or out of range.
+  /// Throws Error(Exit::usage): an unknown name (with the nearest known one as a hint), a value
+  /// that is malformed or out of range.
   void set(std::string_view name, const std::string& value);
 
  private:

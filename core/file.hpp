@@ -37,7 +37,8 @@ class InputFile {
   explicit InputFile(std::string path);
   const std::string& path() const { return path_; }
   uint64_t size() const { return size_; }  ///< when it was opened
-  /// The next `bytes` bytes. Throws Error(Exit::input) when the file has shrunk since it was opened.
+  /// The next `bytes` bytes. Throws Error(Exit::input) when the file has shrunk since it was
+  /// opened.
   void read(void* into, size_t bytes);
   /// Throws Error(Exit::input) when anything follows the bytes read so far.
   void expect_end();
@@ -57,14 +58,15 @@ std::string read_file(const std::string& path, uint64_t max_bytes);
 /// in the same directory, synced to the disk, then renamed over `path`. When it throws
 /// Error(Exit::io) the temporary is gone and a file that was there before is intact (only a failure
 /// to sync the directory comes after the replacement). A process that is killed leaves either the
-/// old file or the new one, and perhaps a hidden temporary. A symbolic link is replaced, not followed.
+/// old file or the new one, and perhaps a hidden temporary. A symbolic link is replaced, not
+/// followed.
 void atomic_write(const std::string& path, const std::vector<std::string_view>& pieces);
 
 /// A text file that grows by whole lines, such as metrics.jsonl.
 class LineLog {
  public:
-  /// Appends to `path`, creating it. A log left by a process that was killed may end in half a line:
-  /// call truncate_after first. Throws Error(Exit::io).
+  /// Appends to `path`, creating it. A log left by a process that was killed may end in half a
+  /// line: call truncate_after first. Throws Error(Exit::io).
   explicit LineLog(std::string path);
   /// Appends `line` and a line end with a single write, so that lines of several processes do not
   /// mix. Throws Error(Exit::io); Error(Exit::internal) when the line contains a line end.
@@ -72,8 +74,8 @@ class LineLog {
   /// Returns when the lines are on the disk. Throws Error(Exit::io).
   void sync();
 
-  /// Cuts the file at the first line that `keep` refuses (lines past the step to resume from), or at
-  /// a last line without its line end. A missing file is left missing. Throws Error.
+  /// Cuts the file at the first line that `keep` refuses (lines past the step to resume from), or
+  /// at a last line without its line end. A missing file is left missing. Throws Error.
   static void truncate_after(const std::string& path,
                              const std::function<bool(std::string_view line)>& keep);
 

@@ -38,9 +38,9 @@ void tile(size_t m, size_t n, size_t k, Matrix a, Matrix b, real* c, size_t stri
   plain(m, n, k, a, b, c, stride_c, beta, alpha);
 #else
   const auto length = [](size_t v) { return static_cast<dnnl_dim_t>(v); };
-  const dnnl_status_t status =
-      dnnl_sgemm(a.transposed ? 'T' : 'N', b.transposed ? 'T' : 'N', length(m), length(n), length(k),
-                 alpha, a.data, length(a.stride), b.data, length(b.stride), beta, c, length(stride_c));
+  const dnnl_status_t status = dnnl_sgemm(
+      a.transposed ? 'T' : 'N', b.transposed ? 'T' : 'N', length(m), length(n), length(k), alpha,
+      a.data, length(a.stride), b.data, length(b.stride), beta, c, length(stride_c));
   expect(status == dnnl_success, "gemm: oneDNN refused [{},{}] x [{},{}] (status {})", m, k, k, n,
          static_cast<int>(status));
 #endif
@@ -61,7 +61,8 @@ void gemm(size_t m, size_t n, size_t k, Matrix a, Matrix b, real* c, size_t stri
   if (m == 0 || n == 0) return;
   if (k == 0) {
     for (size_t i = 0; i < m; ++i)
-      for (size_t j = 0; j < n; ++j) c[i * stride_c + j] = beta == 0 ? 0 : beta * c[i * stride_c + j];
+      for (size_t j = 0; j < n; ++j)
+        c[i * stride_c + j] = beta == 0 ? 0 : beta * c[i * stride_c + j];
     return;
   }
   parallel_for(m, kTile, [&](size_t begin, size_t end) {
@@ -83,10 +84,11 @@ void gemm_self_test() {
         gemm(m, n, k, left, right, c.data(), n);
         plain(m, n, k, left, right, d.data(), n, 0, 1);
         for (size_t e = 0; e < c.size(); ++e)
-          expect(std::abs(c.data()[e] - d.data()[e]) < 1e-3,
-                 "gemm: the matrix library returns wrong numbers here ([{},{}] x [{},{}], element {}: "
-                 "expected {}, got {}); check OMP_THREAD_LIMIT and OMP_DYNAMIC",
-                 m, k, k, n, e, d.data()[e], c.data()[e]);
+          expect(
+              std::abs(c.data()[e] - d.data()[e]) < 1e-3,
+              "gemm: the matrix library returns wrong numbers here ([{},{}] x [{},{}], element {}: "
+              "expected {}, got {}); check OMP_THREAD_LIMIT and OMP_DYNAMIC",
+              m, k, k, n, e, d.data()[e], c.data()[e]);
       }
 }
 

@@ -16,19 +16,19 @@ using Function = std::function<Var(const std::vector<Var>&)>;
 
 /// One row of the gradient table.
 struct OpCase {
-  std::string name;            ///< the file's stem in core/ops, and a variation: "softmax masked"
+  std::string name;  ///< the file's stem in core/ops, and a variation: "softmax masked"
   Function op;
-  std::vector<Shape> inputs;   ///< filled with normal(0, 1): both signs occur
+  std::vector<Shape> inputs;  ///< filled with normal(0, 1): both signs occur
   /// A straight-through op fails finite differences on purpose: its backward is checked against the
   /// differences of this declared stand-in instead.
   Function surrogate = {};
-  double low = 0, high = 0;    ///< when low < high: inputs are uniform in [low, high) instead
-  double step = 1e-5;          ///< half the distance of the central difference
+  double low = 0, high = 0;  ///< when low < high: inputs are uniform in [low, high) instead
+  double step = 1e-5;        ///< half the distance of the central difference
 };
 
 struct GradcheckResult {
-  double worst = 0;      ///< largest |backward - difference| / max(1, |difference|)
-  std::string where;     ///< "input 1, element 7: expected 0.31, got 0.29"
+  double worst = 0;   ///< largest |backward - difference| / max(1, |difference|)
+  std::string where;  ///< "input 1, element 7: expected 0.31, got 0.29"
 };
 
 /// Throws Error when the op gives no gradient shape, or two backward passes differ in a bit.

@@ -21,8 +21,8 @@ namespace gnomon {
 void set_threads(int threads);
 int threads();
 
-/// Denormal numbers count as zero on this thread (where the processor has SSE): they slow arithmetic down a hundredfold, and
-/// softmax at a small temperature is full of them.
+/// Denormal numbers count as zero on this thread (where the processor has SSE): they slow
+/// arithmetic down a hundredfold, and softmax at a small temperature is full of them.
 inline void flush_denormals() {
 #if defined(__SSE__)
   _mm_setcsr(_mm_getcsr() | 0x8040);  // flush-to-zero and denormals-are-zero
@@ -31,8 +31,8 @@ inline void flush_denormals() {
 
 /// Calls work(begin, end) for the ranges [0,grain), [grain,2 grain), ... of [0,n), in parallel.
 /// Two calls never overlap, so work may write to what its range owns. The first exception (by
-/// position) is thrown again here; the pieces after it may have run or not. A grain of 0 counts as 1.
-/// Inside another parallel_for the pieces run one after the other on the calling thread.
+/// position) is thrown again here; the pieces after it may have run or not. A grain of 0 counts as
+/// 1. Inside another parallel_for the pieces run one after the other on the calling thread.
 template <class Work>
 void parallel_for(size_t n, size_t grain, Work&& work) {
   if (n == 0) return;

@@ -40,7 +40,8 @@ Array fill(Shape shape, uint64_t seed, uint64_t stream, uint64_t first, FromBloc
   parallel_for((n + 3) / 4, kGrain, [&](size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) {
       const std::array<double, 4> four = from_block(block(seed, stream, first + i));
-      for (size_t j = 0; j < 4 && 4 * i + j < n; ++j) x.data()[4 * i + j] = static_cast<real>(four[j]);
+      for (size_t j = 0; j < 4 && 4 * i + j < n; ++j)
+        x.data()[4 * i + j] = static_cast<real>(four[j]);
     }
   });
   return x;

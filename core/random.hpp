@@ -19,12 +19,12 @@ class Random {
   Random split(uint64_t label) const;
   Random split(std::string_view label) const;
 
-  uint64_t bits();               ///< 64 fresh bits
-  double uniform();              ///< in [0, 1)
-  double normal();               ///< mean 0, deviation 1
-  uint32_t below(uint32_t n);    ///< uniform in [0, n), without bias; n >= 1
-  Array uniform(Shape shape);    ///< every element in (0, 1): safe for log
-  Array normal(Shape shape);     ///< every element normal(0, 1)
+  uint64_t bits();             ///< 64 fresh bits
+  double uniform();            ///< in [0, 1)
+  double normal();             ///< mean 0, deviation 1
+  uint32_t below(uint32_t n);  ///< uniform in [0, n), without bias; n >= 1
+  Array uniform(Shape shape);  ///< every element in (0, 1): safe for log
+  Array normal(Shape shape);   ///< every element normal(0, 1)
 
  private:
   uint64_t seed_, stream_, next_ = 0;  // next_ counts blocks of four 32-bit words

@@ -46,7 +46,8 @@ void Inputs::add(size_t i, const Array& dx) {
   if (s.grad.empty())
     s.grad = dx;
   else
-    simd::map(unshared(s.grad), [](auto sum, auto more) { return sum + more; }, s.grad, dx);
+    simd::map(
+        unshared(s.grad), [](auto sum, auto more) { return sum + more; }, s.grad, dx);
 }
 
 Inputs::Blend Inputs::blend(size_t i) {
@@ -92,7 +93,7 @@ Var Tape::append(const char* op, Array value, const std::vector<Var>& inputs, Ru
 
 void Tape::backward(const Var& loss) {
   expect(loss.shape().elements() == 1, "backward: start from a scalar loss, got shape {}",
-         loss.shape().text());
+         loss.shape());
   backward(loss, ones(loss.shape()));
 }
 
@@ -128,15 +129,19 @@ size_t Tape::bytes_kept() const {
 void Tape::print(std::ostream& out) const {
   std::unordered_map<const Slot*, std::string> names;
   for (size_t i = 0; i < nodes_.size(); ++i) names[nodes_[i].out.get()] = fmt::format("%{}", i);
-  out << fmt::format("{:>5}  {:<22}{:<18}{:>12}  {}\n", "node", "op", "shape", "bytes kept", "inputs");
+  out << fmt::format("{:>5}  {:<22}{:<18}{:>12}  {}\n", "node", "op", "shape", "bytes kept",
+                     "inputs");
   for (size_t i = 0; i < nodes_.size(); ++i) {
     std::vector<std::string> inputs;
     for (const auto& s : nodes_[i].inputs)
-      inputs.push_back(!s ? "constant" : names.count(s.get()) ? names[s.get()] : "leaf" + s->shape.text());
+      inputs.push_back(!s                     ? "constant"
+                       : names.count(s.get()) ? names[s.get()]
+                                              : "leaf" + s->shape.text());
     out << fmt::format("{:>5}  {:<22}{:<18}{:>12}  {}\n", fmt::format("%{}", i), nodes_[i].op,
-                       nodes_[i].out->shape.text(), nodes_[i].bytes_kept, fmt::join(inputs, " "));
+                       nodes_[i].out->shape, nodes_[i].bytes_kept, fmt::join(inputs, " "));
   }
-  out << fmt::format("{} nodes, {} bytes kept for the backward pass\n", nodes_.size(), bytes_kept());
+  out << fmt::format("{} nodes, {} bytes kept for the backward pass\n", nodes_.size(),
+                     bytes_kept());
 }
 
 }  // namespace gnomon

@@ -1,7 +1,8 @@
 // core/tape.hpp
 // Reverse-mode automatic differentiation as a flat list.
 //
-//   Tape tape;                       // from here on, ops are recorded (one tape per thread at a time)
+//   Tape tape;                       // from here on, ops are recorded (one tape per thread at a
+//   time)
 //   Var loss = cross_entropy(...);   // every op appends one node
 //   tape.backward(loss);             // one loop over the list, last node first
 //   w.grad();                        // d loss / d w
@@ -32,7 +33,8 @@ class Var {
  public:
   Var() = default;
   /// A constant: nothing flows back into it.
-  Var(Array value) : value_(std::move(value)) {}  // NOLINT: implicit on purpose, arrays are constants
+  Var(Array value)
+      : value_(std::move(value)) {}  // NOLINT: implicit on purpose, arrays are constants
   Var(Array value, std::shared_ptr<Slot> slot) : value_(std::move(value)), slot_(std::move(slot)) {}
 
   const Array& value() const { return value_; }

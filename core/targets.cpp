@@ -6,8 +6,8 @@ namespace gnomon {
 
 Targets::Targets(const Index& to, size_t groups, size_t rows, std::string_view what)
     : index_(to), groups_(groups), rows_(rows), inverse_(std::make_shared<Inverse>()) {
-  expect(groups > 0 && to.size() % groups == 0, "{}: expected a multiple of {} entries, got shape {}",
-         what, groups, to.shape());
+  expect(groups > 0 && to.size() % groups == 0,
+         "{}: expected a multiple of {} entries, got shape {}", what, groups, to.shape());
   expect_below(to, rows, what, -1);
 }
 

@@ -2,8 +2,8 @@
 // Where each reader reads: an index, and on demand its inverse (who reads each row).
 //
 // The backward pass of reading is adding: a row with many readers gets the sum. Sorting the readers
-// by target once makes it deterministic and parallel: every row sums its readers in their order, and
-// no two threads ever write to the same row. The sort is a counting sort: O(readers + rows).
+// by target once makes it deterministic and parallel: every row sums its readers in their order,
+// and no two threads ever write to the same row. The sort is a counting sort: O(readers + rows).
 #pragma once
 
 #include <memory>
@@ -17,9 +17,11 @@ namespace gnomon {
 struct Readers {
   size_t rows = 0;
   using List = std::vector<uint32_t, PoolAllocator<uint32_t>>;  // made anew in every step
-  List start;   // [G, rows + 1]
+  List start;                                                   // [G, rows + 1]
   List reader;  // positions within the group, ascending for each row
-  const uint32_t* begin(size_t g, size_t row) const { return &reader[0] + start[g * (rows + 1) + row]; }
+  const uint32_t* begin(size_t g, size_t row) const {
+    return &reader[0] + start[g * (rows + 1) + row];
+  }
   const uint32_t* end(size_t g, size_t row) const {
     return &reader[0] + start[g * (rows + 1) + row + 1];
   }

@@ -9,14 +9,16 @@
 namespace gnomon {
 namespace {
 
-std::vector<const MixerKind*> chosen_kinds(const std::string& names, const SequenceModel::Kinds& kinds) {
+std::vector<const MixerKind*> chosen_kinds(const std::string& names,
+                                           const SequenceModel::Kinds& kinds) {
   std::vector<const MixerKind*> chosen;
   for (const std::string& name : split(names, ',')) {
     const auto kind = kinds.find(name);
     if (kind == kinds.end()) {
       std::vector<std::string> known;
       for (const auto& [k, unused] : kinds) known.push_back(k);
-      fail(Exit::usage, "--mixers: expected kinds among {}, got '{}'", fmt::join(known, ", "), name);
+      fail(Exit::usage, "--mixers: expected kinds among {}, got '{}'", fmt::join(known, ", "),
+           name);
     }
     chosen.push_back(kind->second.get());
   }
@@ -27,7 +29,8 @@ std::vector<const MixerKind*> chosen_kinds(const std::string& names, const Seque
 
 void SequenceModel::Config::declare(Fields& f) {
   encoder.declare(f);
-  f.text("mixers", mixers, "kind of mixer: one for all layers, or one for each, separated by commas");
+  f.text("mixers", mixers,
+         "kind of mixer: one for all layers, or one for each, separated by commas");
   f.integer("max-length", max_length, 1, size_t{1} << 24, "longest sequence for learned positions");
 }
 
@@ -47,7 +50,8 @@ Encoded SequenceModel::encode(Pass& pass) const {
   if (positions_) {
     if (N > max_length_)
       fail(Exit::usage,
-           "model: tokens [B,N]: expected at most --max-length = {} tokens for learned positions, got {}",
+           "model: tokens [B,N]: expected at most --max-length = {} tokens for learned positions, "
+           "got {}",
            max_length_, N);
     Index n({B, N});
     for (size_t e = 0; e < n.size(); ++e) n.data()[e] = static_cast<int32_t>(e % N);

@@ -17,7 +17,7 @@ class SequenceModel final : public Module {
  public:
   struct Config {
     EncoderConfig encoder;
-    std::string mixers;        // one kind for all layers, "pointer", or one each: "convolution,pointer"
+    std::string mixers;  // one kind for all layers, "pointer", or one each: "convolution,pointer"
     size_t max_length = 2048;  // rows of the table of learned positions
     void declare(Fields& f);
   };

@@ -16,9 +16,9 @@ SequenceModel::Config defaults() {
   return c;
 }
 
-const Registration<ModelKind> kTransformer{
-    "transformer", "causal multi-head attention in every layer; O(N N)",
-    [] { return std::make_unique<ModelKind>(defaults()); }};
+const Registration<ModelKind> kTransformer{"transformer",
+                                           "causal multi-head attention in every layer; O(N N)",
+                                           [] { return std::make_unique<ModelKind>(defaults()); }};
 
 }  // namespace
 }  // namespace gnomon

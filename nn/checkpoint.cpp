@@ -28,14 +28,14 @@ void expect_fits(const TensorHeader& header, const NamedArrays& arrays, const st
   for (const auto& [name, array] : arrays) {
     const auto found = header.tensors.find(name);
     if (found == header.tensors.end())
-      differences.push_back(fmt::format("{} {} is missing", name, array.shape().text()));
+      differences.push_back(fmt::format("{} {} is missing", name, array.shape()));
     else if (found->second.shape != array.shape())
-      differences.push_back(fmt::format("{}: expected {}, found {}", name, array.shape().text(),
-                                        found->second.shape.text()));
+      differences.push_back(
+          fmt::format("{}: expected {}, found {}", name, array.shape(), found->second.shape));
     unexpected.erase(name);
   }
   for (const auto& [name, info] : unexpected)
-    differences.push_back(fmt::format("{} {} is unexpected", printable(name), info.shape.text()));
+    differences.push_back(fmt::format("{} {} is unexpected", printable(name), info.shape));
   if (differences.empty()) return;
 
   constexpr size_t kListed = 10;

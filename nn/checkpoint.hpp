@@ -15,8 +15,9 @@ namespace gnomon {
 /// Names and handles: the arrays stay where they are.
 using NamedArrays = std::vector<std::pair<std::string, Array>>;
 
-/// Writes the arrays, crash-safe. Throws Error(Exit::diverged), and writes nothing, when a number is
-/// not finite: a good file is never replaced by a spoilt one. Throws Error(Exit::io) as atomic_write.
+/// Writes the arrays, crash-safe. Throws Error(Exit::diverged), and writes nothing, when a number
+/// is not finite: a good file is never replaced by a spoilt one. Throws Error(Exit::io) as
+/// atomic_write.
 void save_arrays(const std::string& path, const NamedArrays& arrays, const Metadata& metadata);
 
 /// Copies the file's numbers into the arrays' storage and returns the metadata. Throws

@@ -21,7 +21,7 @@ class Encoder::Layer final : public Module {
   Layer(const EncoderConfig& config, const MixerKind& kind, size_t layer)
       : norm1_(named_norm("norm1", config)),
         mixer_(static_cast<Mixer&>(adopt("mixer", kind.make({config.width, config.heads, layer,
-                                                              config.layers, config.position})))),
+                                                             config.layers, config.position})))),
         norm2_(named_norm("norm2", config)),
         feed_forward_(add<FeedForward>("feed_forward", config.width, config.feed_forward)),
         dropout_(config.dropout) {}
@@ -30,7 +30,8 @@ class Encoder::Layer final : public Module {
     const auto drop = [&](const Var& x) { return dropout_(x, pass.training, pass.noise); };
     Mixed mixed = mixer_(norm1_(h), below, pass);
     const Var mixed_in = gnomon::add(h, drop(mixed.features));
-    return {gnomon::add(mixed_in, drop(feed_forward_(norm2_(mixed_in)))), std::move(mixed.pointers)};
+    return {gnomon::add(mixed_in, drop(feed_forward_(norm2_(mixed_in)))),
+            std::move(mixed.pointers)};
   }
   const Mixer& mixer() const { return mixer_; }
 
@@ -47,10 +48,11 @@ class Encoder::Layer final : public Module {
 
 Encoder::Encoder(const EncoderConfig& config, const std::vector<const MixerKind*>& kinds) {
   if (config.width % config.heads != 0)
-    fail(Exit::usage, "--width: expected a multiple of --heads = {}, got {}", config.heads, config.width);
+    fail(Exit::usage, "--width: expected a multiple of --heads = {}, got {}", config.heads,
+         config.width);
   if (kinds.size() != 1 && kinds.size() != config.layers)
-    fail(Exit::usage, "--mixers: expected one kind for all layers or {} kinds, got {}", config.layers,
-         kinds.size());
+    fail(Exit::usage, "--mixers: expected one kind for all layers or {} kinds, got {}",
+         config.layers, kinds.size());
   for (size_t l = 0; l < config.layers; ++l)
     layers_.push_back(
         &add<Layer>(fmt::format("layers.{}", l), config, *kinds[kinds.size() == 1 ? 0 : l], l));

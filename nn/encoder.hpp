@@ -1,5 +1,6 @@
 // nn/encoder.hpp
-// A stack of layers: a mixer moves information between tokens, a feed-forward network works on each.
+// A stack of layers: a mixer moves information between tokens, a feed-forward network works on
+// each.
 //
 //   h = h + dropout(mixer(norm(h), pointers below));   h = h + dropout(feed_forward(norm(h)))
 //

@@ -9,7 +9,8 @@ Init constant(double value) {
 Init normal(double deviation) {
   return [deviation](Array& x, Random& random) {
     const Array drawn = random.normal(x.shape());
-    for (size_t e = 0; e < x.size(); ++e) x.data()[e] = static_cast<real>(deviation * double{drawn.data()[e]});
+    for (size_t e = 0; e < x.size(); ++e)
+      x.data()[e] = static_cast<real>(deviation * double{drawn.data()[e]});
   };
 }
 Init uniform(double bound) {
@@ -71,7 +72,8 @@ void Module::collect(const std::string& prefix, std::vector<Parameter>& into) co
 }
 
 void Module::expect_new(const std::string& name) const {
-  for (const Own& p : own_) expect(p.name != name, "module: parameter '{}' is declared twice", name);
+  for (const Own& p : own_)
+    expect(p.name != name, "module: parameter '{}' is declared twice", name);
   for (const Part& p : parts_) expect(p.name != name, "module: part '{}' is added twice", name);
 }
 

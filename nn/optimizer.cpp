@@ -119,8 +119,8 @@ void AdamW::restore(const std::map<std::string, Array>& state, size_t steps) {
     if (const auto found = state.find(name); found == state.end())
       wrong.push_back("missing " + name);
     else if (!(found->second.shape() == own.shape()))
-      wrong.push_back(fmt::format("{} has shape {} instead of {}", name,
-                                  found->second.shape().text(), own.shape().text()));
+      wrong.push_back(
+          fmt::format("{} has shape {} instead of {}", name, found->second.shape(), own.shape()));
   for (const auto& [name, moment] : state)
     if (!expected.count(name)) wrong.push_back("unexpected " + name);
   if (!wrong.empty())

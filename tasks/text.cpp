@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
+
+#include "core/file.hpp"
 
 namespace gnomon {
 namespace {
@@ -17,18 +17,6 @@ constexpr size_t kMostBytes = size_t{1} << 31;  // crops are drawn by 32-bit num
 using Counts = std::array<size_t, 256>;
 
 unsigned char byte(char c) { return static_cast<unsigned char>(c); }
-
-std::string read_file(const std::string& path, size_t most) {
-  std::error_code error;
-  const size_t size = std::filesystem::file_size(path, error);
-  if (error) fail(Exit::input, "{}: {}", path, error.message());
-  if (size > most) fail(Exit::input, "{}: expected at most {} bytes, got {}", path, most, size);
-  std::ifstream in(path, std::ios::binary);
-  std::string bytes(size, '\0');
-  if (!in.read(bytes.data(), static_cast<std::streamsize>(size)))
-    fail(Exit::input, "{}: cannot be read", path);
-  return bytes;
-}
 
 Counts count_bytes(std::string_view text) {
   Counts counts{};

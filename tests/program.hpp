@@ -17,8 +17,8 @@
 namespace gnomon {
 
 struct Ended {
-  int code = -1;    ///< exit code; -1: ended by a signal
-  int signal = 0;   ///< that signal, or 0
+  int code = -1;   ///< exit code; -1: ended by a signal
+  int signal = 0;  ///< that signal, or 0
   std::string out, err;
 };
 

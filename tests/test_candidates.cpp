@@ -161,7 +161,8 @@ TEST_CASE("menu: types, slots, and what it refuses") {
   CHECK(Menu("window:1,dense", 0, 1).slot_types(3).size() == 4);
   CHECK(Menu("window:1,dense", 0, 1).slot_types(3)(3) == 1);
   CHECK(Menu("window:1 / jump", 1, 2).types() == std::vector<std::string>{"jump"});
-  CHECK(Menu("window:1,jump", 0, 2).types().size() == 1);  // nothing to jump along in the first layer
+  CHECK(Menu("window:1,jump", 0, 2).types().size() ==
+        1);  // nothing to jump along in the first layer
   const auto refused = [](const std::string& sources, const std::string& because) {
     CHECK_THROWS_WITH_AS(Menu(sources, 0, 2), doctest::Contains(because.c_str()), Error);
   };

@@ -15,7 +15,7 @@
 #include <cstring>
 #include <thread>
 
-#include "folder.hpp"
+#include "tests/folder.hpp"
 
 using namespace gnomon;
 

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "folder.hpp"
+#include "tests/folder.hpp"
 
 using namespace gnomon;
 

@@ -23,8 +23,8 @@ cp "$(dirname "$lint")/format.sh" "$good/tools/"
 cp "$(dirname "$lint")/../.clang-format" "$good/"
 "$lint" "$good" || { echo "the good tree should pass"; exit 1; }
 
-# breaks FILE TEXT SENTENCE [LINE]: adds TEXT (as printf reads it) at the end of FILE, and expects the
-# lint to say SENTENCE there, at its first line (or at LINE).
+# breaks FILE TEXT SENTENCE [LINE]: adds TEXT (as printf reads it) at the end of FILE, and expects
+# the lint to say SENTENCE there, at its first line (or at LINE).
 expected=$work/expected bad=$work/bad
 cp -r "$good" "$bad"
 breaks() {

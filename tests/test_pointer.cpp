@@ -16,7 +16,8 @@ const char* const kMenu = "window:3,sinks:1,match:1,previous:2,jump,neighbour,ru
 
 struct Chain {
   explicit Chain(PointerConfig config, size_t layers = 2)
-      : encoder(EncoderConfig{.layers = layers, .width = kD, .heads = kH, .feed_forward = 16}, config) {
+      : encoder(EncoderConfig{.layers = layers, .width = kD, .heads = kH, .feed_forward = 16},
+                config) {
     encoder.initialise(5);
     // Random type logits, which start at zero: otherwise they would hide mistakes.
     Random random(9);
@@ -38,7 +39,9 @@ struct Chain {
   Pass pass;
 };
 
-bool same(const Array& a, const Array& b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
+bool same(const Array& a, const Array& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end());
+}
 
 const std::vector<std::string> kEncodes{"none", "index", "hop", "content"};
 
@@ -97,7 +100,8 @@ TEST_CASE("pointer: every parameter receives a gradient in every mode and encodi
 TEST_CASE("pointer: straight-through and hard read in training exactly what is read afterwards") {
   for (const char* mode : {"straight-through", "hard"}) {
     Chain chain({.sources = kMenu, .selection = mode});
-    const Array trained = chain.run(true).features.value(), used = chain.run(false).features.value();
+    const Array trained = chain.run(true).features.value(),
+                used = chain.run(false).features.value();
     for (size_t e = 0; e < used.size(); ++e)
       CHECK(trained.data()[e] == doctest::Approx(used.data()[e]).epsilon(1e-4));
   }
@@ -126,8 +130,9 @@ TEST_CASE("pointer: Gumbel noise comes from the pass, and can be replayed") {
 
 TEST_CASE("pointer: cost is linear in N, and every candidate is read at most twice") {
   const auto rows = [](size_t N) {
-    PointerChainEncoder encoder(EncoderConfig{.layers = 1, .width = kD, .heads = kH, .feed_forward = 16},
-                                PointerConfig{.sources = kMenu});
+    PointerChainEncoder encoder(
+        EncoderConfig{.layers = 1, .width = kD, .heads = kH, .feed_forward = 16},
+        PointerConfig{.sources = kMenu});
     encoder.initialise(1);
     Pass pass;
     pass.tokens = Index({1, N}, 0);
@@ -136,7 +141,8 @@ TEST_CASE("pointer: cost is linear in N, and every candidate is read at most twi
     encoder(Random(1).normal({1, N, kD}), pass);
     return counters.rows_read.load();
   };
-  const size_t K = 3 + 1 + 2 + 1;  // the first layer: window, sinks, match, run; per head for the run
+  const size_t K =
+      3 + 1 + 2 + 1;  // the first layer: window, sinks, match, run; per head for the run
   CHECK(rows(64) == 2 * rows(32));
   CHECK(rows(64) <= 2 * 64 * kH * K + 64 * kH);
 }
@@ -169,9 +175,11 @@ TEST_CASE("pointer: a head without any candidate reads nothing") {
 
 TEST_CASE("pointer: what it refuses") {
   const auto made = [](PointerConfig c, std::string position) {
-    PointerChainEncoder(EncoderConfig{.layers = 1, .width = 8, .heads = 2, .position = position}, c);
+    PointerChainEncoder(EncoderConfig{.layers = 1, .width = 8, .heads = 2, .position = position},
+                        c);
   };
   CHECK_THROWS_WITH_AS(made({}, "rope"), doctest::Contains("--position"), Error);
-  CHECK_THROWS_WITH_AS(made({.sources = "windw"}, "none"), doctest::Contains("did you mean"), Error);
+  CHECK_THROWS_WITH_AS(made({.sources = "windw"}, "none"), doctest::Contains("did you mean"),
+                       Error);
   CHECK_NOTHROW(made({}, "learned"));
 }

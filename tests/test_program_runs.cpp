@@ -2,10 +2,10 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <cstring>
-#include <random>
 
 #include "core/json.hpp"
+#include "core/random.hpp"
+#include "nn/safetensors.hpp"
 #include "tests/program.hpp"
 
 using namespace gnomon;
@@ -14,7 +14,8 @@ namespace {
 
 // Dropout and Gumbel noise, so that a resumed run must also find its noise again.
 const std::string kTiny =
-    "--model pointer --task copy --layers 2 --width 8 --feed-forward 8 --sources window:3,match:1,run "
+    "--model pointer --task copy --layers 2 --width 8 --feed-forward 8 --sources "
+    "window:3,match:1,run "
     "--payload 2 --symbols 4 --length 6 --batch 2 --selection gumbel --dropout 0.1 --quiet";
 
 std::vector<std::string> train(const std::string& options, const std::string& out) {
@@ -57,16 +58,9 @@ void check_same_run(const std::string& run, const std::string& reference) {
   CHECK(bits_of_metrics(run) == bits_of_metrics(reference));
 }
 
-/// "config" or "step", as any reader of the safetensors format finds it.
-std::string metadata(const std::string& file, const std::string& key) {
-  const std::string bytes = get(file);
-  uint64_t length = 0;
-  REQUIRE(bytes.size() > sizeof length);
-  std::memcpy(&length, bytes.data(), sizeof length);
-  return parse_json(bytes.substr(sizeof length, length), file).at("__metadata__").at(key);
+size_t step_of(const std::string& file) {
+  return std::stoul(read_tensor_header(file).metadata.at("step"));
 }
-
-size_t step_of(const std::string& file) { return std::stoul(metadata(file, "step")); }
 
 size_t lines_in(const std::string& file) {
   const std::string text = get(file);
@@ -87,18 +81,23 @@ TEST_CASE("run: trained, evaluated, and trained again from its own config.ini") 
   REQUIRE(lines.size() == 3);
   CHECK(lines[0].at("step") == 5);
   CHECK(lines[2].at("step") == 12);
-  for (const std::string key : {"loss", "accuracy", "tokens_per_s", "seconds", "tau", "lr", "gradient_norm"})
+  for (const std::string key :
+       {"loss", "accuracy", "tokens_per_s", "seconds", "tau", "lr", "gradient_norm"})
     CHECK(lines[1].at(key).is_number());
   CHECK(step_of(run + "/model.safetensors") == 12);
-  CHECK(metadata(run + "/model.safetensors", "config") == get(run + "/config.ini"));
+  CHECK(read_tensor_header(run + "/model.safetensors").metadata.at("config") ==
+        get(run + "/config.ini"));
 
-  check_ended(gnomon_run(words("train --threads 2 --quiet --config", run + "/config.ini", "--out", again)), 0);
+  check_ended(
+      gnomon_run(words("train --threads 2 --quiet --config", run + "/config.ini", "--out", again)),
+      0);
   check_same_run(again, run);
   check_ended(gnomon_run(resume(run)), 0);  // nothing left to do
   check_same_run(run, again);
 
   const auto eval = [&](const std::string& more) {
-    return gnomon_run(words("eval --lengths 3,20 --batches 2 --batch 4 " + more + " --run", run, "--json", json));
+    return gnomon_run(
+        words("eval --lengths 3,20 --batches 2 --batch 4 " + more + " --run", run, "--json", json));
   };
   const Ended table = eval("--threads 1 --quiet");
   check_ended(table, 0);
@@ -130,10 +129,12 @@ TEST_CASE("run: text shows bits per byte") {
   std::string bytes;
   for (int i = 0; i < 100; ++i) bytes += "to be, or not to be, that is the question; ";
   put(text, bytes);
-  check_ended(gnomon_run(words("train --model pointer --task text --layers 1 --width 8 --feed-forward 8 --sources "
-                               "window:3 --steps 3 --batch 2 --length 16 --threads 1 --quiet --file",
-                               text, "--out", run)),
-              0);
+  check_ended(
+      gnomon_run(
+          words("train --model pointer --task text --layers 1 --width 8 --feed-forward 8 --sources "
+                "window:3 --steps 3 --batch 2 --length 16 --threads 1 --quiet --file",
+                text, "--out", run)),
+      0);
   const Ended e = gnomon_run(words("eval --lengths 16 --batches 1 --threads 1 --run", run));
   check_ended(e, 0);
   CHECK(e.out.find("bits/byte") != std::string::npos);
@@ -147,9 +148,10 @@ TEST_CASE("run: the same bits on 1, 2, 3 and 4 threads") {
   for (const std::string name : {"--batch 2 ", "--length 6 ", "--payload 2 ", "--width 8 "})
     wide.erase(wide.find(name), name.size());
   for (const std::string threads : {"1", "2", "3", "4"}) {
-    check_ended(gnomon_run(words("train " + wide + " " + options + " --threads " + threads + " --out",
-                                 folder / threads)),
-                0);
+    check_ended(
+        gnomon_run(words("train " + wide + " " + options + " --threads " + threads + " --out",
+                         folder / threads)),
+        0);
     check_same_run(folder / threads, folder / "1");
   }
 }
@@ -186,9 +188,10 @@ TEST_CASE("run: the second signal ends it at once") {
   const Folder folder;
   const std::string run = folder / "run";
   // A step of this one takes seconds.
-  Program program(words("train --model pointer --task copy --layers 8 --batch 256 --length 200 --threads 1 "
-                        "--quiet --out",
-                        run));
+  Program program(
+      words("train --model pointer --task copy --layers 8 --batch 256 --length 200 --threads 1 "
+            "--quiet --out",
+            run));
   wait_until(program, [&] { return std::filesystem::exists(run + "/model.safetensors"); });
   pause_ms(100);
   program.send(SIGINT);
@@ -206,11 +209,11 @@ TEST_CASE("run: killed at random points, it resumes to the same bits") {
   const std::string options = "--steps 80 --threads 1 --log-every 1 --checkpoint-every 2";
   check_ended(gnomon_run(train(options, whole)), 0);
 
-  std::minstd_rand random(1);
+  Random random(1);
   for (int round = 0; round < 10; ++round) {
     const bool begun = std::filesystem::exists(run + "/config.ini");
     Program program(begun ? resume(run) : train(options, run));
-    pause_ms(static_cast<int>(random() % 150));
+    pause_ms(static_cast<int>(random.below(150)));
     program.send(SIGKILL);
     const Ended e = program.wait();
     CHECK_MESSAGE((e.signal == SIGKILL || e.code == 0), e.err);
@@ -231,7 +234,8 @@ TEST_CASE("run: lines after the checkpoint, and a torn last one, are written ane
   wait_until(program, [&] { return lines_in(run + "/metrics.jsonl") > 6; });
   program.send(SIGKILL);
   program.wait();
-  std::ofstream(run + "/metrics.jsonl", std::ios::app) << R"({"step":99,"loss":1,"seconds":1})" << "\n"
+  std::ofstream(run + "/metrics.jsonl", std::ios::app) << R"({"step":99,"loss":1,"seconds":1})"
+                                                       << "\n"
                                                        << R"({"step":100,"lo)";
   check_ended(gnomon_run(resume(run)), 0);
   check_same_run(run, whole);
@@ -251,13 +255,14 @@ TEST_CASE("run: numbers that are not finite stop it within the step, and the che
   const Folder folder;
   const std::string run = folder / "run";
   // Decay times rate is 10: every step multiplies the matrices by -9.
-  const Ended e = gnomon_run(train("--steps 400 --threads 1 --log-every 1 --checkpoint-every 3 --learning-rate 10 "
-                                   "--weight-decay 1 --warmup 0 --schedule constant",
-                                   run));
+  const Ended e = gnomon_run(
+      train("--steps 400 --threads 1 --log-every 1 --checkpoint-every 3 --learning-rate 10 "
+            "--weight-decay 1 --warmup 0 --schedule constant",
+            run));
   check_ended(e, 4);
   CHECK(e.err.starts_with("gnomon: step "));
   CHECK(e.err.find("is not finite") != std::string::npos);
-  CHECK(e.err.find(": the ") != std::string::npos);  // an op, by name: the value, the gradient
+  CHECK(e.err.find(": the ") != std::string::npos);  // value or gradient of an op, by name
   const size_t step = std::stoul(e.err.substr(std::string("gnomon: step ").size()));
   CHECK(lines_in(run + "/metrics.jsonl") == step - 1);
   CHECK(step_of(run + "/checkpoint.safetensors") == (step - 1) / 3 * 3);
@@ -273,9 +278,10 @@ TEST_CASE("run: numbers that are not finite stop it within the step, and the che
 TEST_CASE("run: bench measures every model at every length") {
   const Folder folder;
   const std::string json = folder / "bench.json";
-  const Ended e = gnomon_run(words("bench --models pointer,pointer --lengths 8,16 --layers 1 --width 16 --heads 2 "
-                                   "--feed-forward 16 --repeats 1 --threads 1 --quiet --json",
-                                   json));
+  const Ended e = gnomon_run(
+      words("bench --models pointer,pointer --lengths 8,16 --layers 1 --width 16 --heads 2 "
+            "--feed-forward 16 --repeats 1 --threads 1 --quiet --json",
+            json));
   check_ended(e, 0);
   CHECK(e.out.find("GFLOP/s") != std::string::npos);
   const Json all = parse_json(get(json), json);
@@ -285,8 +291,8 @@ TEST_CASE("run: bench measures every model at every length") {
   for (const Json& row : all.at("results")) {
     CHECK(row.at("model") == "pointer");
     CHECK(row.at("precision") == "f32");
-    for (const std::string key : {"forward_s", "step_s", "tokens_per_s", "model_gflop_per_step", "gemm_share",
-                                  "peak_mb", "parameters"})
+    for (const std::string key : {"forward_s", "step_s", "tokens_per_s", "model_gflop_per_step",
+                                  "gemm_share", "peak_mb", "parameters"})
       CHECK(row.at(key) > 0);
   }
   CHECK(all.at("results")[0].at("length") == 8);

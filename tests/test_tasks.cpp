@@ -400,6 +400,9 @@ TEST_CASE("text: files that cannot be used are input errors that name the file a
   CHECK(wrong(some.path + ".not").find(some.path + ".not") != std::string::npos);
   CHECK(wrong(some.path + "," + some.path + ".not").find(some.path + ".not") != std::string::npos);
   CHECK(wrong(folder).find(folder) != std::string::npos);
+  const TemporaryFile huge("");
+  std::filesystem::resize_file(huge.path, (size_t{1} << 31) + 1);  // a hole: takes no room
+  CHECK(wrong(huge.path).find(huge.path) != std::string::npos);
   CHECK(wrong(empty.path) == "text: " + empty.path + ": expected some text, got an empty file");
   CHECK(wrong(some.path + "," + empty.path).find(empty.path) != std::string::npos);
   CHECK(wrong(one.path) == "text: " + one.path +

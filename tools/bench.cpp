@@ -74,18 +74,19 @@ Machine measure_machine() {
   const Array a = random.normal({m, k}), b = random.normal({k, n});
   Array c({m, n});
   for (int i = 0; i < 100; ++i)
-    machine.gemm_gflops = std::max(
-        machine.gemm_gflops, 2e-9 * double{m * n * k} / seconds_of([&] {
-          gemm(m, n, k, {a.data(), k}, {b.data(), n}, c.data(), n);
-        }));
+    machine.gemm_gflops =
+        std::max(machine.gemm_gflops, 2e-9 * double{m * n * k} / seconds_of([&] {
+                                        gemm(m, n, k, {a.data(), k}, {b.data(), n}, c.data(), n);
+                                      }));
   const std::vector<char> from(kBytes, 1);
   std::vector<char> to(kBytes);
   for (int i = 0; i < 10; ++i)
-    machine.copy_gb_s = std::max(machine.copy_gb_s, 1e-9 * double{kBytes} / seconds_of([&] {
-                                   parallel_for(kBytes, kPiece, [&](size_t begin, size_t end) {
-                                     std::memcpy(&to[begin], &from[begin], end - begin);
-                                   });
-                                 }));
+    machine.copy_gb_s =
+        std::max(machine.copy_gb_s, 1e-9 * double{kBytes} / seconds_of([&] {
+                                      parallel_for(kBytes, kPiece, [&](size_t begin, size_t end) {
+                                        std::memcpy(&to[begin], &from[begin], end - begin);
+                                      });
+                                    }));
   return machine;
 }
 
@@ -169,8 +170,10 @@ std::string as_table(const std::vector<Result>& results, const Machine& machine)
                      fmt::format("{:.4f}", r.step_s), fmt::format("{:.0f}", r.tokens_per_s),
                      fmt::format("{:.2f}", r.gflop), fmt::format("{:.0f} %", 100 * r.gemm_share),
                      fmt::format("{:.0f}", r.peak_mb), fmt::format("{}", r.parameters)});
-  return table(cells) + fmt::format("this machine, {} threads: {:.0f} GFLOP/s in float32 products, copies {:.0f} GB/s\n",
-                                    threads(), machine.gemm_gflops, machine.copy_gb_s);
+  return table(cells) +
+         fmt::format(
+             "this machine, {} threads: {:.0f} GFLOP/s in float32 products, copies {:.0f} GB/s\n",
+             threads(), machine.gemm_gflops, machine.copy_gb_s);
 }
 
 std::string as_json(const std::vector<Result>& results, const Machine& machine, size_t batch) {
@@ -226,7 +229,8 @@ Exit bench(const Words& words) {
     return Exit::ok;
   }
   arguments.set_all(groups);
-  for (const auto& kind : kinds) kind->make(config.vocabulary);  // options that do not fit fail here
+  for (const auto& kind : kinds)
+    kind->make(config.vocabulary);  // options that do not fit fail here
 
   set_threads(static_cast<int>(config.threads));
   gemm_self_test();

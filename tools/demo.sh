@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# tools/demo.sh: from a fresh clone to a table, in minutes. Sets up and builds; trains a pointer model
+# tools/demo.sh: from a fresh clone to a table, in minutes. Sets up and builds; trains a pointer
+# model
 # and a transformer to copy, a pointer model to read English; judges them, and prints the results
 # beside chance. The three recipes stand in tools/recipes/, the runs go to runs/demo/.
 set -euo pipefail

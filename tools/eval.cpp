@@ -30,7 +30,8 @@ struct EvalConfig {
     f.text("run", run, "directory of the trained run");
     f.text("lengths", lengths, "separated by commas, counted as the task counts them");
     f.integer("batches", batches, 1, 1'000'000, "batches for each length");
-    f.integer("batch", batch, 0, 1 << 20, "sequences a batch; 0: as many as make about 16384 tokens");
+    f.integer("batch", batch, 0, 1 << 20,
+              "sequences a batch; 0: as many as make about 16384 tokens");
     f.integer("seed", seed, 0, std::numeric_limits<size_t>::max(), "of the test data");
     f.choice("selection", selection, {"hard", "soft"}, "how pointers choose");
     f.text("json", json, "file for the results as JSON");
@@ -124,8 +125,10 @@ std::string as_json(const std::vector<Row>& rows, const Task& task, const EvalCo
                        {"tokens", r.tokens}});
     if (task.in_bits_per_byte()) results.back()["bits_per_byte"] = bits(r.loss);
   }
-  nlohmann::ordered_json all{{"results", results}, {"selection", config.selection}, {"seed", config.seed}};
-  if (const auto baseline = task.baseline_bits_per_byte()) all["baseline_bits_per_byte"] = *baseline;
+  nlohmann::ordered_json all{
+      {"results", results}, {"selection", config.selection}, {"seed", config.seed}};
+  if (const auto baseline = task.baseline_bits_per_byte())
+    all["baseline_bits_per_byte"] = *baseline;
   return all.dump(2) + "\n";
 }
 
@@ -156,7 +159,8 @@ Exit evaluate(const Words& words) {
     Progress progress("batch", 0, lengths.size() * config.batches, config.quiet);
     for (const size_t length : lengths)
       rows.push_back(measure(*model, task, length, config, [&](const Row& row) {
-        progress.show(++done, fmt::format("length {}  accuracy {:.1f} %", length, 100 * row.token_accuracy));
+        progress.show(
+            ++done, fmt::format("length {}  accuracy {:.1f} %", length, 100 * row.token_accuracy));
       }));
   }
   if (!config.json.empty()) atomic_write(config.json, {as_json(rows, task, config)});

@@ -6,7 +6,8 @@ void TrainingConfig::declare(Fields& f, const std::string& length_meaning) {
   constexpr size_t kMany = 1'000'000'000;
   f.integer("steps", steps, 1, kMany, "how many steps to train");
   f.integer("batch", batch, 1, 1 << 20, "sequences a step");
-  f.integer("length", length, 1, size_t{1} << 30, "longest sequences to train on: " + length_meaning);
+  f.integer("length", length, 1, size_t{1} << 30,
+            "longest sequences to train on: " + length_meaning);
   f.integer("seed", seed, 0, std::numeric_limits<size_t>::max(),
             "of the start, the data and the noise");
   f.number("clip", clip, 1e-6, 1e6, "largest norm of the gradient of a step");
@@ -30,7 +31,8 @@ Experiment::Experiment(ExperimentNames chosen) : names(std::move(chosen)) {
     fail(Exit::usage, "--model is missing; there are: {}",
          fmt::join(registered_names<ModelKind>(), ", "));
   if (names.task.empty())
-    fail(Exit::usage, "--task is missing; there are: {}", fmt::join(registered_names<Task>(), ", "));
+    fail(Exit::usage, "--task is missing; there are: {}",
+         fmt::join(registered_names<Task>(), ", "));
   kind_ = make_registered<ModelKind>(names.model, "model");
   task_ = make_registered<Task>(names.task, "task");
 }

@@ -15,7 +15,9 @@ namespace gnomon {
 Exit gradcheck_table(const Words& words) {
   const Arguments arguments(words);
   if (arguments.help()) {
-    print("usage: gnomon gradcheck\nOne row per operation: its largest relative gradient error, in double.\n");
+    print(
+        "usage: gnomon gradcheck\nOne row per operation: its largest relative gradient error, in "
+        "double.\n");
     return Exit::ok;
   }
   Fields none;
@@ -25,7 +27,8 @@ Exit gradcheck_table(const Words& words) {
   std::string table = (self.parent_path() / "gnomon-gradcheck").string();
   char* const command[] = {table.data(), nullptr};
   execv(table.c_str(), command);  // returns only when it fails
-  fail(Exit::io, "{}: cannot be started: {}; build it with: cmake --build BUILD --target gnomon-gradcheck",
+  fail(Exit::io,
+       "{}: cannot be started: {}; build it with: cmake --build BUILD --target gnomon-gradcheck",
        table, std::strerror(errno));
 }
 

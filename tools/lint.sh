@@ -76,7 +76,8 @@ cat "$work/cmake" "$work/code" "$work/shell" >"$work/flags"
 having flags '-ff[a]st-math|"f[a]st-math"|-Of[a]st|-fun[s]afe-math' |
   fault "fast-math breaks NaN checks and bit-equal results: leave it off"
 
-# --- Third parties: each has a row that says why it is here ----------------------------------------
+# --- Third parties: each has a row that says why it is here
+# ----------------------------------------
 table=third_party/README.md
 rows=$(grep -h '^|' $table 2>/dev/null || true)
 # C++ and C headers without a folder or suffix, and the system's own, need no row.
@@ -93,7 +94,7 @@ having cmake 'find_(package|library|path)\s*\(' | while IFS= read -r line; do
 done
 
 # --- Every text -----------------------------------------------------------------------------------
-having text '.{101}' | except '^[^:]*\.\(md\|ini\):' | fault "longer than 100 columns"
+having text '.{101}' | except '^[^:]*\.\(md\|ini\|sh\):' | fault "longer than 100 columns"
 having text '\t' | fault "a tab: indent with blanks"
 having text '\s$' | fault "blanks at the end of the line"
 having text '\b(TO[D]O|FIX[M]E|XX[X])\b' | fault "unfinished: do it, or leave it out"
@@ -123,7 +124,8 @@ files '/' | except '^\.' | sed 's,/[^/]*$,,' | sort -u | while IFS= read -r fold
     echo "$folder:1:" | fault "no README.md here, and none above that says what \`${folder##*/}/\` is"
 done
 
-# --- Every README: short, and true about files ------------------------------------------------------
+# --- Every README: short, and true about files
+# ------------------------------------------------------
 files '(^|/)README\.md$' | while IFS= read -r readme; do
   folder=$(dirname "$readme") limit=75
   [ "$folder" = . ] && limit=110

@@ -14,7 +14,8 @@ namespace {
 template <class T>
 std::string lines() {
   std::string text;
-  for (const auto& [name, entry] : registry<T>()) text += fmt::format("{:<14}{}\n", name, entry.summary);
+  for (const auto& [name, entry] : registry<T>())
+    text += fmt::format("{:<14}{}\n", name, entry.summary);
   return text;
 }
 
@@ -29,18 +30,20 @@ Exit list(const Words& words, const std::string& usage, const std::string& text)
 }  // namespace
 
 Exit list_models(const Words& words) {
-  return list(words,
-              "usage: gnomon models\nOptions of one: gnomon train --model NAME --task TASK --help\n",
-              lines<ModelKind>());
+  return list(
+      words, "usage: gnomon models\nOptions of one: gnomon train --model NAME --task TASK --help\n",
+      lines<ModelKind>());
 }
 
 Exit list_tasks(const Words& words) {
-  return list(words, "usage: gnomon tasks\nOptions of one: gnomon train --model MODEL --task NAME --help\n",
-              lines<Task>());
+  return list(
+      words, "usage: gnomon tasks\nOptions of one: gnomon train --model MODEL --task NAME --help\n",
+      lines<Task>());
 }
 
 Exit list_variants(const Words& words) {
-  return list(words, "usage: gnomon variants\nMixers are chosen by: gnomon train --mixers NAME,...\n"
+  return list(words,
+              "usage: gnomon variants\nMixers are chosen by: gnomon train --mixers NAME,...\n"
               "Candidate sources of the mixer `pointer`: gnomon train --sources NAME,...\n",
               "mixers:\n" + lines<MixerKind>() + "\ncandidate sources of the pointer mixer:\n" +
                   lines<CandidateSource>());

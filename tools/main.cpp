@@ -29,7 +29,8 @@ const std::vector<Command> kCommands{
 };
 
 std::string usage() {
-  std::string text = "usage: gnomon COMMAND [options]      gnomon COMMAND --help lists its options\n\n";
+  std::string text =
+      "usage: gnomon COMMAND [options]      gnomon COMMAND --help lists its options\n\n";
   for (const Command& c : kCommands) text += fmt::format("  {:<11}{}\n", c.name, c.summary);
   return text;
 }

@@ -85,7 +85,8 @@ std::string Options::ini() const {
       });
       if (!plain || (!f.value.empty() && (f.value.front() == ' ' || f.value.back() == ' ')))
         fail(Exit::usage,
-             "--{}: '{}' cannot be kept in an INI file: expected no '#', no control character and no "
+             "--{}: '{}' cannot be kept in an INI file: expected no '#', no control character and "
+             "no "
              "blank at an end",
              f.name, shortened(f.value));
       text += fmt::format("{} = {}\n", f.name, f.value);
@@ -115,7 +116,10 @@ Arguments Arguments::of_file(const std::string& path) {
 void Arguments::read_file(const std::string& path) {
   path_ = path;
   text_ = gnomon::read_file(path, kLargestFile);
-  if (text_.find('\0') != text_.npos) fail(Exit::input, "{}: not an INI file: it holds NUL bytes", path);
+  if (text_.starts_with("\xef\xbb\xbf"))
+    text_.erase(0, 3);  // a byte order mark, as some editors write
+  if (text_.find('\0') != text_.npos)
+    fail(Exit::input, "{}: not an INI file: it holds NUL bytes", path);
 }
 
 std::vector<std::string> Arguments::names() const {
@@ -139,12 +143,16 @@ std::vector<Arguments::Given> Arguments::from_words(const std::vector<Fields*>& 
     }
   namespace style = po::command_line_style;
   const int no_guessing = style::allow_long | style::long_allow_next | style::long_allow_adjacent |
-                          style::allow_short | style::allow_dash_for_short | style::short_allow_next;
+                          style::allow_short | style::allow_dash_for_short |
+                          style::short_allow_next;
   std::vector<Given> given;
   try {
     // Unregistered ones are let through, to be refused with a suggestion by Fields::set.
-    const auto parsed = po::command_line_parser(words_).options(known).style(no_guessing)
-                            .allow_unregistered().run();
+    const auto parsed = po::command_line_parser(words_)
+                            .options(known)
+                            .style(no_guessing)
+                            .allow_unregistered()
+                            .run();
     for (const po::option& option : parsed.options) {
       const std::string value = value_of(option);
       if (option.position_key < 0 && value.starts_with("--"))
@@ -162,7 +170,8 @@ std::vector<Arguments::Given> Arguments::from_file() const {
   std::vector<Given> given;
   std::istringstream stream(text_);
   try {
-    for (const po::option& option : po::parse_config_file(stream, po::options_description(), true).options)
+    for (const po::option& option :
+         po::parse_config_file(stream, po::options_description(), true).options)
       given.push_back({option.string_key, value_of(option)});
   } catch (const po::error& error) {
     fail(Exit::input, "{}: not an INI file: {}", path_, shortened(error.what()));
@@ -178,7 +187,8 @@ void Arguments::set(const std::vector<Fields*>& groups, bool all) const {
       for (Fields* fields : groups)
         if (fields->find(name)) having.push_back(fields);
       if (!all && having.empty()) continue;
-      if (name.empty()) fail(Exit::usage, "unexpected word '{}'; options begin with --", shortened(value));
+      if (name.empty())
+        fail(Exit::usage, "unexpected word '{}'; options begin with --", shortened(value));
       if (!seen.insert(name).second) fail(Exit::usage, "--{} is given twice", shortened(name));
       if (having.empty()) fail_unknown(name, groups);
       for (Fields* fields : having) fields->set(name, value);

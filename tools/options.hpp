@@ -18,8 +18,8 @@ class Options {
   void heading(const std::string& text, bool kept = false);
   /// Each option with its range, default and meaning.
   std::string help() const;
-  /// "name = value" lines that give the same values when read again. Throws Error(Exit::usage) for a
-  /// value that such a file cannot hold.
+  /// "name = value" lines that give the same values when read again. Throws Error(Exit::usage) for
+  /// a value that such a file cannot hold.
   std::string ini() const;
 
   Fields fields;
@@ -45,8 +45,8 @@ class Arguments {
   bool help() const { return help_; }
   /// Names of the options on the command line, in order.
   std::vector<std::string> names() const;
-  /// Sets those of `fields` that are given and leaves out the rest. The INI file comes first, so the
-  /// command line beats it. Throws Error(Exit::usage) for a wrong value.
+  /// Sets those of `fields` that are given and leaves out the rest. The INI file comes first, so
+  /// the command line beats it. Throws Error(Exit::usage) for a wrong value.
   void set_known(Fields& fields) const { set({&fields}, false); }
   /// The same for everything given: an option is set in each of the groups that has it. Throws
   /// Error(Exit::usage) also for an unknown option, an option given twice, a stray word.

@@ -87,7 +87,8 @@ std::string clock_text(double seconds) {
 
 std::string short_number(double number) {
   if (number < 999.5) return fmt::format("{:.0f}", number);
-  return number < 999'500 ? fmt::format("{:.1f}k", number / 1e3) : fmt::format("{:.1f}M", number / 1e6);
+  return number < 999'500 ? fmt::format("{:.1f}k", number / 1e3)
+                          : fmt::format("{:.1f}M", number / 1e6);
 }
 
 }  // namespace gnomon

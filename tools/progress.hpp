@@ -25,8 +25,8 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  /// Shows "step 340/1000  details  ETA 1:02", at most ten times a second on a terminal; otherwise a
-  /// line every ten seconds or ten per cent, and at the end.
+  /// Shows "step 340/1000  details  ETA 1:02", at most ten times a second on a terminal; otherwise
+  /// a line every ten seconds or ten per cent, and at the end.
   void show(size_t done, const std::string& details);
 
  private:

@@ -50,7 +50,8 @@ size_t step_of(const Metadata& metadata, const std::string& file) {
 
 }  // namespace
 
-std::unique_ptr<RunDirectory> RunDirectory::create(const std::string& path, const std::string& config) {
+std::unique_ptr<RunDirectory> RunDirectory::create(const std::string& path,
+                                                   const std::string& config) {
   std::error_code error;
   if (fs::exists(path, error) && !fs::is_directory(path, error))
     fail(Exit::usage, "--out: '{}' exists and is no directory", path);
@@ -64,7 +65,9 @@ std::unique_ptr<RunDirectory> RunDirectory::open(const std::string& path) {
 }
 
 RunDirectory::RunDirectory(const std::string& path, const std::string* config)
-    : path_(path), lock_(locked(path)), config_([&] {
+    : path_(path),
+      lock_(locked(path)),
+      config_([&] {
         if (!config) return read_file(file("config.ini"), kLargestConfig);
         refuse_content();
         atomic_write(file("config.ini"), {*config});

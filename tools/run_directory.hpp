@@ -20,12 +20,13 @@ class RunDirectory {
   /// Creates it with its config.ini. Throws Error(Exit::usage) when there is something already,
   /// Error(Exit::io) when it cannot be made.
   static std::unique_ptr<RunDirectory> create(const std::string& path, const std::string& config);
-  /// Takes an existing one over. Throws Error(Exit::input) when it holds no run, Error(Exit::io) when
-  /// another process is training in it.
+  /// Takes an existing one over. Throws Error(Exit::input) when it holds no run, Error(Exit::io)
+  /// when another process is training in it.
   static std::unique_ptr<RunDirectory> open(const std::string& path);
 
   /// Puts the trainer where the checkpoint was, drops the lines of metrics.jsonl after it, and
-  /// exports the model. Without a checkpoint (killed before the first) the trainer stays at the start.
+  /// exports the model. Without a checkpoint (killed before the first) the trainer stays at the
+  /// start.
   /// Throws Error(Exit::input) for a file that is damaged, foreign or of another configuration.
   void load(Trainer& trainer);
   /// Throws Error(Exit::io), Error(Exit::diverged): the checkpoint before is then untouched.

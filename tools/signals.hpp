@@ -1,6 +1,6 @@
 // tools/signals.hpp
-// The first SIGINT or SIGTERM is a request: finish the step, save, say how to go on. The second ends
-// the program at once.
+// The first SIGINT or SIGTERM is a request: finish the step, save, say how to go on. The second
+// ends the program at once.
 #pragma once
 
 namespace gnomon {

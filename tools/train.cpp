@@ -16,7 +16,8 @@ namespace {
 constexpr const char* kUsage =
     "usage: gnomon train --model M --task T --out DIR [options]\n"
     "       gnomon train --resume DIR                 continues bit for bit\n\n"
-    "Every option may stand in an INI file (name = value) given by --config; the command line beats "
+    "Every option may stand in an INI file (name = value) given by --config; the command line "
+    "beats "
     "it.\nCtrl-C saves and says how to continue.\n";
 
 /// What does not change the numbers of a run.
@@ -37,8 +38,10 @@ struct Session {
 
 std::string json_line(const StepReport& r, double tokens_per_second, double seconds) {
   return fmt::format(
-      R"({{"step":{},"loss":{},"accuracy":{},"tokens_per_s":{:.0f},"seconds":{:.3f},"tau":{},"lr":{},"gradient_norm":{}}})",
-      r.step, r.loss, r.accuracy, tokens_per_second, seconds, r.temperature, r.rate, r.gradient_norm);
+      R"({{"step":{},"loss":{},"accuracy":{},"tokens_per_s":{:.0f},"seconds":{:.3f},)"
+      R"("tau":{},"lr":{},"gradient_norm":{}}})",
+      r.step, r.loss, r.accuracy, tokens_per_second, seconds, r.temperature, r.rate,
+      r.gradient_norm);
 }
 
 /// Tokens a second since the last call that returned a rate.
@@ -61,7 +64,8 @@ class Speed {
 Exit run(const Experiment& experiment, Trainer& trainer, RunDirectory& directory, bool quiet,
          const Interruptible& interruptible) {
   const TrainingConfig& config = experiment.training;
-  const size_t every = config.log_every ? config.log_every : std::max<size_t>(1, config.steps / 200);
+  const size_t every =
+      config.log_every ? config.log_every : std::max<size_t>(1, config.steps / 200);
   const Stopwatch watch;
   Speed logged;
   size_t tokens = 0;
@@ -73,7 +77,8 @@ Exit run(const Experiment& experiment, Trainer& trainer, RunDirectory& directory
       tokens += report.tokens;
       logged.add(report.tokens);
       if (last || report.step % every == 0)
-        directory.log(json_line(report, logged.take(), directory.seconds_before() + watch.seconds()));
+        directory.log(
+            json_line(report, logged.take(), directory.seconds_before() + watch.seconds()));
       if (last || report.step % config.checkpoint_every == 0) directory.save(trainer);
       progress.show(report.step,
                     fmt::format("loss {:.4f}  accuracy {:.1f} %  {} tokens/s", report.loss,
@@ -83,12 +88,14 @@ Exit run(const Experiment& experiment, Trainer& trainer, RunDirectory& directory
   }
   if (trainer.steps() < config.steps) {
     directory.save(trainer);
-    complain(fmt::format("interrupted; saved after step {} of {}. Continue with: gnomon train --resume '{}'",
-                         trainer.steps(), config.steps, directory.path()));
+    complain(fmt::format(
+        "interrupted; saved after step {} of {}. Continue with: gnomon train --resume '{}'",
+        trainer.steps(), config.steps, directory.path()));
     return Exit::interrupted;
   }
   const std::string speed =
-      tokens ? short_number(static_cast<double>(tokens) / watch.seconds()) + " tokens/s" : "no step left";
+      tokens ? short_number(static_cast<double>(tokens) / watch.seconds()) + " tokens/s"
+             : "no step left";
   print(fmt::format("trained {} on {}: {} steps, {} parameters, {}\n", experiment.names.model,
                     experiment.names.task, config.steps, trainer.model().parameter_count(), speed));
   print(fmt::format("now: gnomon eval --run '{}' --lengths {}\n", directory.path(), config.length));

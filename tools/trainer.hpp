@@ -20,11 +20,11 @@ class Trainer {
   /// At the start of the run: initialised from its seed.
   explicit Trainer(const Experiment& experiment);
 
-  /// One sequence of the full length through the model, so that what cannot work at all fails before
-  /// anything is written. Changes nothing.
+  /// One sequence of the full length through the model, so that what cannot work at all fails
+  /// before anything is written. Changes nothing.
   void rehearse() const;
-  /// The next step. Throws Error(Exit::diverged), naming the step and the first op, when the loss or
-  /// the norm of the gradient is not finite; parameters and moments are then as before.
+  /// The next step. Throws Error(Exit::diverged), naming the step and the first op, when the loss
+  /// or the norm of the gradient is not finite; parameters and moments are then as before.
   StepReport step();
   /// How many were taken.
   size_t steps() const { return optimizer_.steps(); }

@@ -15,8 +15,7 @@ namespace gnomon {
 inline Var affine(const Var& x, const Var& w, const Var& b = {}) {
   const auto [O, I] = dims<2>(w.value(), "affine: w [O,I]");
   expect(x.shape().rank() >= 1 && x.shape().last() == I,
-         "affine: x [...,I]: expected I = {} as in w {}, got shape {}", I, w.shape().text(),
-         x.shape().text());
+         "affine: x [...,I]: expected I = {} as in w {}, got shape {}", I, w.shape(), x.shape());
   const bool biased = !b.value().empty();
   if (biased) expect_shape(b.value(), {O}, "affine: b [O]");
 

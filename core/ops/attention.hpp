@@ -10,7 +10,8 @@
 //   cost: N^2 C multiply-adds a product and head (2 forward, 5 backward), half of it when causal;
 //   memory: O(N).
 //
-// The sum over j streams over blocks of keys with a running maximum (Milakov and Gimelshein, "Online
+// The sum over j streams over blocks of keys with a running maximum (Milakov and Gimelshein,
+// "Online
 // normalizer calculation for softmax", 2018; Rabe and Staats, "Self-attention does not need O(n^2)
 // memory", 2021; blocks, and the recomputation of p in the backward pass: Dao et al.,
 // "FlashAttention", 2022). Blocks stand transposed, [keys, queries]: a register holds one key's
@@ -52,8 +53,10 @@ struct AttentionPlan {
     return static_cast<real>(1 / (std::sqrt(static_cast<double>(C)) * std::log(2.0)));
   }
 
-  /// s[key j, query i] of one block, transposed; `queries` is [C, kQueries], scaled by score_scale().
-  /// `block` [kKeys, C] receives the keys: their rows, H C apart, would keep evicting each other from
+  /// s[key j, query i] of one block, transposed; `queries` is [C, kQueries], scaled by
+  /// score_scale().
+  /// `block` [kKeys, C] receives the keys: their rows, H C apart, would keep evicting each other
+  /// from
   /// the first cache. Keys above the diagonal get -infinity, so that their weight is exactly 0.
   void scores(size_t b, size_t h, size_t first, const real* queries, size_t key, size_t keys,
               const Array& k, real* block, real* s) const {
@@ -79,7 +82,8 @@ struct AttentionPlan {
 };
 
 /// block[c, i] = scale * x[i, c], zeros from `rows` on: a block of rows with the rows in the lanes.
-inline void pack_columns(size_t rows, size_t C, const real* x, size_t stride, real scale, real* block) {
+inline void pack_columns(size_t rows, size_t C, const real* x, size_t stride, real scale,
+                         real* block) {
   constexpr size_t kQueries = AttentionPlan::kQueries;
   if (rows < kQueries) std::fill_n(block, C * kQueries, real{0});
   for (size_t i = 0; i < rows; ++i)
@@ -96,18 +100,19 @@ inline void pack_rows(size_t rows, size_t C, size_t width, const real* x, size_t
 }
 
 /// y and lse (in units of log 2) of one block of queries of head h.
-inline void attend_block(const AttentionPlan& plan, size_t b, size_t h, size_t first, const Array& q,
-                         const Array& k, const Array& v, Array& y, Array& lse) {
+inline void attend_block(const AttentionPlan& plan, size_t b, size_t h, size_t first,
+                         const Array& q, const Array& k, const Array& v, Array& y, Array& lse) {
   using simd::kLanes, simd::Pack;
   constexpr size_t kQueries = AttentionPlan::kQueries, kKeys = AttentionPlan::kKeys;
   constexpr size_t kPacks = kQueries / kLanes;
-  const size_t C = plan.C, D = plan.H * C, rows = plan.queries(first), visible = plan.visible(first);
+  const size_t C = plan.C, D = plan.H * C, rows = plan.queries(first),
+               visible = plan.visible(first);
   Array scratch({2 * C + kKeys + 2, kQueries}, 0), key_block({kKeys, C});
   real* const queries = scratch.row(0);
-  real* const sum_v = scratch.row(C);          // [C, queries] sum_j p v
-  real* const s = scratch.row(2 * C);          // [keys, queries]
+  real* const sum_v = scratch.row(C);            // [C, queries] sum_j p v
+  real* const s = scratch.row(2 * C);            // [keys, queries]
   real* const top = scratch.row(2 * C + kKeys);  // [queries] largest score so far
-  real* const sum = top + kQueries;            // [queries] sum_j p
+  real* const sum = top + kQueries;              // [queries] sum_j p
   std::fill_n(top, kQueries, -std::numeric_limits<real>::infinity());
   pack_columns(rows, C, q.data() + plan.at(b, first, h), D, plan.score_scale(), queries);
 
@@ -145,8 +150,8 @@ inline void attend_block(const AttentionPlan& plan, size_t b, size_t h, size_t f
       }
 #pragma GCC unroll 8
     for (size_t p = 0; p < kPacks; ++p) total[p].store_aligned(sum + p * kLanes);
-    simd::block_product<true>(C, keys, kQueries, {v.data() + plan.at(b, key, h), 1, D}, s, kQueries, sum_v,
-                        kQueries);
+    simd::block_product<true>(C, keys, kQueries, {v.data() + plan.at(b, key, h), 1, D}, s, kQueries,
+                              sum_v, kQueries);
   }
   for (size_t i = 0; i < rows; ++i) {
     lse.data()[(b * plan.H + h) * plan.N + first + i] = top[i] + std::log2(sum[i]);
@@ -159,7 +164,8 @@ inline void attend_block(const AttentionPlan& plan, size_t b, size_t h, size_t f
 /// Gradients of one block of queries of head h: writes dq's rows, adds to dk and dv [N, width].
 inline void attend_block_backward(const AttentionPlan& plan, size_t b, size_t h, size_t first,
                                   const Array& q, const Array& k, const Array& v, const Array& y,
-                                  const Array& lse, const Array& dy, Array& dq, real* dk, real* dv) {
+                                  const Array& lse, const Array& dy, Array& dq, real* dk,
+                                  real* dv) {
   using simd::kLanes, simd::Pack;
   constexpr size_t kQueries = AttentionPlan::kQueries, kKeys = AttentionPlan::kKeys;
   const size_t C = plan.C, D = plan.H * C, width = plan.width();
@@ -169,15 +175,15 @@ inline void attend_block_backward(const AttentionPlan& plan, size_t b, size_t h,
   const real* const dy_rows = dy.data() + plan.at(b, first, h);
 
   Array scratch({3 * C + 2 * width + 2 * kKeys + 2, kQueries}), key_block({kKeys, C});
-  real* const queries = scratch.row(0);               // [C, queries] q, for the scores
-  real* const out = scratch.row(C);                   // [C, queries] dy
-  real* const sum_k = scratch.row(2 * C);             // [C, queries] sum_j ds k
-  real* const query_rows = scratch.row(3 * C);        // [queries, width] q / sqrt(C)
+  real* const queries = scratch.row(0);                  // [C, queries] q, for the scores
+  real* const out = scratch.row(C);                      // [C, queries] dy
+  real* const sum_k = scratch.row(2 * C);                // [C, queries] sum_j ds k
+  real* const query_rows = scratch.row(3 * C);           // [queries, width] q / sqrt(C)
   real* const out_rows = query_rows + kQueries * width;  // [queries, width] dy
-  real* const p = out_rows + kQueries * width;        // [keys, queries]
-  real* const ds = p + kKeys * kQueries;              // [keys, queries]
-  real* const log_sum = ds + kKeys * kQueries;        // [queries]
-  real* const mean = log_sum + kQueries;              // [queries] d_i = dy_i . y_i
+  real* const p = out_rows + kQueries * width;           // [keys, queries]
+  real* const ds = p + kKeys * kQueries;                 // [keys, queries]
+  real* const log_sum = ds + kKeys * kQueries;           // [queries]
+  real* const mean = log_sum + kQueries;                 // [queries] d_i = dy_i . y_i
   pack_columns(rows, C, q_rows, D, plan.score_scale(), queries);
   pack_columns(rows, C, dy_rows, D, 1, out);
   pack_rows(rows, C, width, q_rows, D, scale, query_rows);
@@ -185,14 +191,15 @@ inline void attend_block_backward(const AttentionPlan& plan, size_t b, size_t h,
   std::fill_n(sum_k, C * kQueries, real{0});
   for (size_t i = 0; i < kQueries; ++i) {
     log_sum[i] = i < rows ? lse.data()[(b * plan.H + h) * plan.N + first + i] : real{0};
-    mean[i] = i < rows ? simd::dot(dy_rows + i * D, y.data() + plan.at(b, first + i, h), C) : real{0};
+    mean[i] =
+        i < rows ? simd::dot(dy_rows + i * D, y.data() + plan.at(b, first + i, h), C) : real{0};
   }
 
   for (size_t key = 0; key < visible; key += kKeys) {
     const size_t keys = std::min(kKeys, visible - key);
     plan.scores(b, h, first, queries, key, keys, k, key_block.data(), p);
-    simd::block_product<false>(keys, C, kQueries, {v.data() + plan.at(b, key, h), D, 1}, out, kQueries, ds,
-                        kQueries);
+    simd::block_product<false>(keys, C, kQueries, {v.data() + plan.at(b, key, h), D, 1}, out,
+                               kQueries, ds, kQueries);
     for (size_t i = 0; i < kQueries; i += kLanes) {
       const Pack row_lse = Pack::load_aligned(log_sum + i), row_mean = Pack::load_aligned(mean + i);
       for (size_t j = 0; j < keys; ++j) {
@@ -202,11 +209,12 @@ inline void attend_block_backward(const AttentionPlan& plan, size_t b, size_t h,
         (weight * (Pack::load_aligned(ds + e) - row_mean)).store_aligned(ds + e);
       }
     }
-    simd::block_product<true>(C, keys, kQueries, {key_block.data(), 1, C}, ds, kQueries, sum_k, kQueries);
-    simd::block_product<true>(keys, kQueries, width, {p, kQueries, 1}, out_rows, width, dv + key * width,
-                        width);
+    simd::block_product<true>(C, keys, kQueries, {key_block.data(), 1, C}, ds, kQueries, sum_k,
+                              kQueries);
+    simd::block_product<true>(keys, kQueries, width, {p, kQueries, 1}, out_rows, width,
+                              dv + key * width, width);
     simd::block_product<true>(keys, kQueries, width, {ds, kQueries, 1}, query_rows, width,
-                        dk + key * width, width);
+                              dk + key * width, width);
   }
   for (size_t i = 0; i < rows; ++i)
     for (size_t c = 0; c < C; ++c)
@@ -240,8 +248,9 @@ inline Var attention(const Var& q, const Var& k, const Var& v, size_t heads, boo
   });
   counters.matrix_flops += 2 * 2 * B * H * plan.pairs() * plan.C;
 
-  return record("attention", y, {q, k, v}, [q = q.value(), k = k.value(), v = v.value(), y, lse,
-                                            plan](const Array& dy, Inputs in) {
+  return record(
+      "attention", y, {q, k, v},
+      [q = q.value(), k = k.value(), v = v.value(), y, lse, plan](const Array& dy, Inputs in) {
     const auto& [B, N, H, C, causal, slopes] = plan;
     const size_t blocks = plan.query_blocks(), width = plan.width();
     // A piece owns sums of dk and dv over its blocks of queries. With few heads, a head is several
@@ -262,8 +271,8 @@ inline Var attention(const Var& q, const Var& k, const Var& v, size_t heads, boo
           for (size_t c = 0; c < C; ++c) {
             real sum_k = 0, sum_v = 0;
             for (size_t part = 0; part < parts; ++part) {
-              const real* of = sums.data() +
-                               ((((n / N * H + h) * parts + part) * 2) * N + n % N) * width + c;
+              const real* of =
+                  sums.data() + ((((n / N * H + h) * parts + part) * 2) * N + n % N) * width + c;
               sum_k += of[0];
               sum_v += of[N * width];
             }
@@ -275,7 +284,7 @@ inline Var attention(const Var& q, const Var& k, const Var& v, size_t heads, boo
     in.add(0, dq);
     in.add(1, dk);
     in.add(2, dv);
-  });
+      });
 }
 
 }  // namespace gnomon

@@ -18,14 +18,17 @@ inline Var causal_convolution(const Var& x, const Var& w, const Var& bias) {
   const auto [k, Dw] = dims<2>(w.value(), "causal_convolution: w [k,D]");
   expect(Dw == D, "causal_convolution: w [k,D]: expected D = {}, got {}", D, Dw);
   expect_shape(bias.value(), {D}, "causal_convolution: bias [D]");
-  static constexpr auto multiply_add = [](auto sum, auto a, auto b) { return xsimd::fma(a, b, sum); };
+  static constexpr auto multiply_add = [](auto sum, auto a, auto b) {
+    return xsimd::fma(a, b, sum);
+  };
 
   Array y(x.shape());
   parallel_for(B * N, 32, [&, N = N, D = D, k = k](size_t begin, size_t end) {
     for (size_t r = begin; r < end; ++r) {
       std::copy_n(bias.value().data(), D, y.row(r));
       for (size_t j = 0; j < k && j <= r % N; ++j)
-        simd::map_range(D, y.row(r), multiply_add, y.row(r), w.value().row(j), x.value().row(r - j));
+        simd::map_range(D, y.row(r), multiply_add, y.row(r), w.value().row(j),
+                        x.value().row(r - j));
     }
   });
 

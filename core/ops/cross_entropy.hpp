@@ -1,9 +1,11 @@
 // core/ops/cross_entropy.hpp
 // cross_entropy: how surprised the logits are by the targets, in nats, averaged.
 //
-//   y = 1/S sum_r (log sum_v exp(logits[r,v]) - logits[r, targets[r]])     over the S rows with a target
+//   y = 1/S sum_r (log sum_v exp(logits[r,v]) - logits[r, targets[r]])     over the S rows with a
+//   target
 //   logits [...,V], targets [...] in [-1,V), -1: the row is not scored  ->  y [] (a scalar)
-//   backward: dlogits[r,v] = dy / S (softmax(logits[r,:])[v] - [v = targets[r]]); 0 where not scored
+//   backward: dlogits[r,v] = dy / S (softmax(logits[r,:])[v] - [v = targets[r]]); 0 where not
+//   scored
 //   Keeps the logits and one number for every row.
 #pragma once
 
@@ -26,21 +28,19 @@ inline Var cross_entropy(const Var& logits, const Index& targets) {
   expect(scored > 0,
          "cross_entropy: targets [...]: expected at least one scored row, got {} times -1", R);
 
-  Array log_sums({R}, 0);
+  Array log_sums({R}, 0), losses({R}, 0);
   parallel_for(R, 32, [&](size_t begin, size_t end) {
     for (size_t r = begin; r < end; ++r) {
       if (targets.data()[r] < 0) continue;
       const real* from = logits.value().row(r);
       const real top = simd::max(from, V);
-      const real sum = simd::sum_of(
-          V, [top](auto v) { return xsimd::exp(v - top); }, from);
-      log_sums.data()[r] = top + std::log(sum);
+      const real log_sum = std::log(simd::sum_of(
+          V, [top](auto v) { return xsimd::exp(v - top); }, from));
+      log_sums.data()[r] = top + log_sum;
+      losses.data()[r] = (top - from[targets.data()[r]]) + log_sum;
     }
   });
-  double loss = 0;
-  for (size_t r = 0; r < R; ++r)
-    if (const int32_t t = targets.data()[r]; t >= 0)
-      loss += double{log_sums.data()[r]} - double{logits.value().row(r)[t]};
+  const double loss = std::accumulate(losses.begin(), losses.end(), 0.0);
   Array y({}, static_cast<real>(loss / static_cast<double>(scored)));
 
   return record("cross_entropy", y, {logits},

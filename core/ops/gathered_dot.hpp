@@ -23,7 +23,7 @@ inline Array gathered_dot_scores(const Array& q, const Array& key, const Index& 
   const auto [Bt, Nt, G, K] = dims<4>(to, "gathered_dot: to [B,N,G,K]");
   expect_shape(key, q.shape(), "gathered_dot: key [B,N,D]");
   expect(Bt == B && Nt == N, "gathered_dot: to [B,N,G,K]: expected B = {}, N = {}, got shape {}", B,
-         N, to.shape().text());
+         N, to.shape());
   expect(D % heads == 0 && (G == 1 || G == heads),
          "gathered_dot: expected D divisible by H and G = 1 or H, got D = {}, H = {}, G = {}", D,
          heads, G);
@@ -38,7 +38,8 @@ inline Array gathered_dot_scores(const Array& q, const Array& key, const Index& 
         for (size_t k = 0; k < K; ++k) {
           const int32_t j = to.data()[(n * G + (G == 1 ? 0 : h)) * K + k];
           s.data()[(n * H + h) * K + k] =
-              j < 0 ? real{0} : scale * simd::dot(q.row(n) + h * C, key.row(n / N * N + j) + h * C, C);
+              j < 0 ? real{0}
+                    : scale * simd::dot(q.row(n) + h * C, key.row(n / N * N + j) + h * C, C);
         }
   });
   return s;
@@ -53,8 +54,8 @@ inline Var gathered_dot(const Var& q, const Var& key, const Targets& to, size_t 
   const Array s =
       known.empty() ? gathered_dot_scores(q.value(), key.value(), to.index(), H, scale) : known;
   expect(to.rows() == q.shape()[1] && to.groups() == q.shape()[0],
-         "gathered_dot: to: expected {} groups of {} rows, got {} of {}", q.shape()[0], q.shape()[1],
-         to.groups(), to.rows());
+         "gathered_dot: to: expected {} groups of {} rows, got {} of {}", q.shape()[0],
+         q.shape()[1], to.groups(), to.rows());
 
   return record("gathered_dot", s, {q, key},
                 [q = q.value(), key = key.value(), to, H, scale](const Array& ds, Inputs in) {

@@ -2,7 +2,8 @@
 // gathered_sum: every head reads its K candidates, weighted.
 //
 //   z[b,n,h,:] = sum_k w[b,n,h,k] v[b, to[b,n,g,k], h, :]              -1 in `to` adds nothing
-//   w [B,N,H,K], v [B,N,H C] (a head is a slice of the last axis), to [B,N,G,K] in [-1,N), G = 1 or H
+//   w [B,N,H,K], v [B,N,H C] (a head is a slice of the last axis), to [B,N,G,K] in [-1,N), G = 1 or
+//   H
 //   -> z [B,N,H C]             cost: B N G K rows read; never N x N
 //   backward: dw[b,n,h,k] = dz[b,n,h] . v[.., to, h];   dv[b,j,h] = the sum of w[b,n,h,k] dz[b,n,h]
 //   over all (n,k) with to[b,n,g,k] = j, by the inverse index.
@@ -23,9 +24,10 @@ inline Var gathered_sum(const Var& w, const Var& v, const Targets& to) {
   const auto [Bt, Nt, G, Kt] = dims<4>(to.index(), "gathered_sum: to [B,N,G,K]");
   expect(Bv == B && Nv == N && Bt == B && Nt == N && Kt == K && to.rows() == N && to.groups() == B,
          "gathered_sum: expected B = {}, N = {}, K = {} everywhere, got v {} and to {}", B, N, K,
-         v.shape().text(), to.index().shape().text());
+         v.shape(), to.index().shape());
   expect(D % H == 0 && (G == 1 || G == H),
-         "gathered_sum: expected D divisible by H and G = 1 or H, got D = {}, H = {}, G = {}", D, H, G);
+         "gathered_sum: expected D divisible by H and G = 1 or H, got D = {}, H = {}, G = {}", D, H,
+         G);
   counters.rows_read += B * N * G * K;
 
   Array z({B, N, D}, 0);

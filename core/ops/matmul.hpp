@@ -32,15 +32,15 @@ inline Var matmul(const Var& a, const Var& b, bool transpose_a = false, bool tra
   const size_t rank = a.shape().rank();
   expect(rank >= 2 && b.shape().rank() == rank &&
              std::equal(a.shape().begin(), a.shape().end() - 2, b.shape().begin()),
-         "matmul: a [..,M,K], b [..,K,N]: expected equal leading axes, got {} and {}",
-         a.shape().text(), b.shape().text());
+         "matmul: a [..,M,K], b [..,K,N]: expected equal leading axes, got {} and {}", a.shape(),
+         b.shape());
   const auto extents = [rank](const Var& x, bool transposed) {
     return std::array{x.shape()[rank - 2 + transposed], x.shape()[rank - 1 - transposed]};
   };
   const auto [M, K] = extents(a, transpose_a);
   const auto [Kb, N] = extents(b, transpose_b);
   expect(K == Kb, "matmul: a [..,M,K], b [..,K,N]: expected K = {} as in a {}, got K = {} in b {}",
-         K, a.shape().text(), Kb, b.shape().text());
+         K, a.shape(), Kb, b.shape());
 
   Shape shape = a.shape();
   shape[rank - 2] = M;

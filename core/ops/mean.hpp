@@ -9,8 +9,7 @@ namespace gnomon {
 
 /// A rank-0 array. Throws Error when x is empty.
 inline Var mean(const Var& x) {
-  expect(!x.value().empty(), "mean: x: expected at least one element, got shape {}",
-         x.shape().text());
+  expect(!x.value().empty(), "mean: x: expected at least one element, got shape {}", x.shape());
   return scale(sum(x), real{1} / static_cast<real>(x.value().size()));
 }
 

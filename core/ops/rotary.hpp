@@ -3,7 +3,8 @@
 // product of a turned query and a turned key depends on the features and on how far they are apart.
 //
 //   y[b,n,h,c]       = x[b,n,h,c] cos(n w_c) - x[b,n,h,c + C/2] sin(n w_c)        c < C/2
-//   y[b,n,h,c + C/2] = x[b,n,h,c + C/2] cos(n w_c) + x[b,n,h,c] sin(n w_c)        w_c = base^(-2c/C)
+//   y[b,n,h,c + C/2] = x[b,n,h,c + C/2] cos(n w_c) + x[b,n,h,c] sin(n w_c)        w_c =
+//   base^(-2c/C)
 //   x [B,N,H C] (a head is a slice of the last axis), C even  ->  y [B,N,H C]
 //   backward: dy turned by the opposite angles
 //   Su et al., "RoFormer", 2021, section 3.2.2, with the two halves of a head as the pairs.

@@ -12,14 +12,14 @@
 namespace gnomon {
 
 /// Entry k of a row takes part unless mask[.., k] is negative. The mask's last extent is K; each of
-/// its rows serves equally many neighbouring rows of x (so [B,N,1,K] masks [B,N,H,K]). An empty mask
-/// masks nothing. Throws Error on other shapes, or when tau is not positive.
+/// its rows serves equally many neighbouring rows of x (so [B,N,1,K] masks [B,N,H,K]). An empty
+/// mask masks nothing. Throws Error on other shapes, or when tau is not positive.
 inline Var softmax(const Var& x, const Index& mask = {}, real tau = 1) {
   const size_t K = x.shape().last(), R = x.shape().rows();
   expect(tau > 0, "softmax: tau: expected a positive temperature, got {}", tau);
   expect(mask.empty() || (mask.shape().last() == K && R % mask.shape().rows() == 0),
          "softmax: mask [...,K]: expected K = {} and a divisor of {} rows, got shape {}", K, R,
-         mask.shape().text());
+         mask.shape());
   const size_t share = mask.empty() ? 1 : R / mask.shape().rows();
 
   Array y(x.shape());

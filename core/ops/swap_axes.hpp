@@ -40,7 +40,7 @@ inline Array swapped(const Array& x, size_t first, size_t second) {
 inline Var swap_axes(const Var& x, size_t i, size_t j) {
   const size_t rank = x.shape().rank();
   expect(i < rank && j < rank, "swap_axes: i, j: expected axes of shape {}, got {} and {}",
-         x.shape().text(), i, j);
+         x.shape(), i, j);
   if (i == j) return x;
   return record("swap_axes", detail::swapped(x.value(), i, j), {x},
                 [i, j](const Array& dy, Inputs in) { in.add(0, detail::swapped(dy, i, j)); });

@@ -21,7 +21,8 @@ namespace detail {
 constexpr size_t kTileRows = sizeof(Pack) == 64 ? 8 : 4;
 
 template <bool add, size_t rows, size_t packs>
-[[gnu::always_inline]] inline void tile_product(size_t K, Scalars a, const real* x, size_t stride_x, real* y, size_t stride_y) {
+[[gnu::always_inline]] inline void tile_product(size_t K, Scalars a, const real* x, size_t stride_x,
+                                                real* y, size_t stride_y) {
   Pack sum[rows][packs];
 #pragma GCC unroll 8
   for (size_t r = 0; r < rows; ++r)

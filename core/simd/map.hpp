@@ -40,12 +40,13 @@ void blend_range(size_t n, real* y, real beta, F&& f, const X*... x) {
         n, y, [&](const Pack& old, const auto&... v) { return old + f(v...); }, y, x...);
 }
 
-/// y = f(x...) over whole arrays of equal size, in parallel. y may be one of the x. Throws Error when
-/// the sizes differ.
+/// y = f(x...) over whole arrays of equal size, in parallel. y may be one of the x. Throws Error
+/// when the sizes differ.
 template <class F, class... X>
 void map(Array& y, F&& f, const X&... x) {
   (expect(x.size() == y.size(), "map: expected an argument of {} elements, got shape {}", y.size(),
-          x.shape()), ...);
+          x.shape()),
+   ...);
   parallel_for(y.size(), kElementGrain, [&](size_t begin, size_t end) {
     map_range(end - begin, y.data() + begin, f, (x.data() + begin)...);
   });

@@ -6,8 +6,8 @@
 
 namespace gnomon::simd {
 
-/// to[r to_stride + e] = beta to[..] + from[r from_stride + e] for r < rows, e < width, in parallel;
-/// beta 0 (copies) or 1 (adds). The rows of `to` must not overlap.
+/// to[r to_stride + e] = beta to[..] + from[r from_stride + e] for r < rows, e < width, in
+/// parallel; beta 0 (copies) or 1 (adds). The rows of `to` must not overlap.
 inline void blend_strided(size_t rows, size_t width, real* to, size_t to_stride, real beta,
                           const real* from, size_t from_stride) {
   const size_t grain = std::max<size_t>(1, kElementGrain / std::max<size_t>(1, width));

@@ -69,8 +69,8 @@ Var composed_attention(const Var& q, const Var& k, const Var& v, size_t heads, b
 std::vector<real> alibi_slopes(size_t heads) {
   std::vector<real> slopes(heads);
   for (size_t h = 0; h < heads; ++h)
-    slopes[h] = static_cast<real>(
-        std::exp2(-8 * static_cast<double>(h + 1) / static_cast<double>(heads)));
+    slopes[h] =
+        static_cast<real>(std::exp2(-8 * static_cast<double>(h + 1) / static_cast<double>(heads)));
   return slopes;
 }
 

@@ -12,16 +12,18 @@ namespace gnomon {
 Var composed_attention(const Var& q, const Var& k, const Var& v, size_t heads, bool causal,
                        const std::vector<real>& slopes = {});
 
-/// The slopes of ALiBi, 2^(-8 (h + 1) / H) for head h (Press et al., "Train short, test long", 2022).
+/// The slopes of ALiBi, 2^(-8 (h + 1) / H) for head h (Press et al., "Train short, test long",
+/// 2022).
 std::vector<real> alibi_slopes(size_t heads);
 
 /// y = output(attention(q, k, v)),  [q; k; v] = projection(a), the three in this order as in
-/// PyTorch's in_proj. With position "rope", q and k are turned (rotary); with "alibi", near keys are
+/// PyTorch's in_proj. With position "rope", q and k are turned (rotary); with "alibi", near keys
+/// are
 /// preferred. Parameters: projection.weight [3D,D], projection.bias [3D]; output, a Linear(D, D).
 class MultiHeadAttention final : public Mixer {
  public:
-  /// `fused`: the op attention(), or else its composed reference. Throws Error(Exit::usage): rope on
-  /// heads of odd width.
+  /// `fused`: the op attention(), or else its composed reference. Throws Error(Exit::usage): rope
+  /// on heads of odd width.
   MultiHeadAttention(const MixerPlace& place, bool fused);
   Mixed operator()(const Var& a, const Pointers& below, Pass& pass) const override;
 

@@ -27,8 +27,8 @@ const Registration<MixerKind> kConvolution{
 Convolution::Convolution(const MixerPlace& place, size_t kernel)
     : weight_(param("weight", {kernel, place.width},
                     init::uniform(1 / std::sqrt(static_cast<double>(kernel))))),
-      bias_(param("bias", {place.width},
-                  init::uniform(1 / std::sqrt(static_cast<double>(kernel))))),
+      bias_(
+          param("bias", {place.width}, init::uniform(1 / std::sqrt(static_cast<double>(kernel))))),
       output_(add<Linear>("output", place.width, place.width)) {}
 
 Mixed Convolution::operator()(const Var& a, const Pointers&, Pass&) const {

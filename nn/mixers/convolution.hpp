@@ -1,5 +1,6 @@
 // nn/mixers/convolution.hpp
-// A short convolution: every feature looks at its own last few values, then a Linear mixes features.
+// A short convolution: every feature looks at its own last few values, then a Linear mixes
+// features.
 // It moves information by a few tokens only, but does so in the first layer and at no cost: what
 // copying by content needs beneath it (Fu et al., "Hungry hungry hippos", 2023, section 3).
 #pragma once

@@ -14,10 +14,10 @@ namespace gnomon {
 
 /// Where every token points, as one layer found it. A layer without pointers returns it empty.
 struct Pointers {
-  Index to;       ///< [B,N,H] the position that head h of token n reads; -1: nothing
-  Index slot;     ///< [B,N,H] which candidate won (index into slot_names of the mixer)
-  Array score;    ///< [B,N,H] its logit before noise and temperature
-  Array margin;   ///< [B,N,H] how far the runner-up was behind (+infinity: no other candidate)
+  Index to;      ///< [B,N,H] the position that head h of token n reads; -1: nothing
+  Index slot;    ///< [B,N,H] which candidate won (index into slot_names of the mixer)
+  Array score;   ///< [B,N,H] its logit before noise and temperature
+  Array margin;  ///< [B,N,H] how far the runner-up was behind (+infinity: no other candidate)
   bool empty() const { return to.empty(); }
 };
 

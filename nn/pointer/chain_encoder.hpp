@@ -15,7 +15,8 @@ namespace gnomon {
 class PointerChainEncoder final : public Module {
  public:
   PointerChainEncoder(const EncoderConfig& config, const PointerConfig& pointer)
-      : kind_(pointer), encoder_(add<Encoder>("encoder", config, std::vector<const MixerKind*>{&kind_})) {}
+      : kind_(pointer),
+        encoder_(add<Encoder>("encoder", config, std::vector<const MixerKind*>{&kind_})) {}
   /// embedded [B,N,D]; pass.tokens [B,N] (the source "match" reads them).
   Encoded operator()(const Var& embedded, Pass& pass) const { return encoder_(embedded, pass); }
 

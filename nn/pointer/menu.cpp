@@ -33,9 +33,12 @@ Menu::Menu(const std::string& sources, size_t layer, size_t layers) {
     if (layer > 0 || !source->needs_pointers()) sources_.push_back(std::move(source));
   }
   if (sources_.empty())
-    fail(Exit::usage, "--sources: expected at least one source in layer {} that needs no pointers below, "
-         "got '{}'", layer, sources);
-  std::stable_partition(sources_.begin(), sources_.end(), [](const auto& s) { return !s->scans(); });
+    fail(Exit::usage,
+         "--sources: expected at least one source in layer {} that needs no pointers below, "
+         "got '{}'",
+         layer, sources);
+  std::stable_partition(sources_.begin(), sources_.end(),
+                        [](const auto& s) { return !s->scans(); });
   for (const auto& s : sources_)
     for (const std::string& type : s->types()) types_.push_back(type);
 }

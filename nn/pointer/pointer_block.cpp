@@ -37,7 +37,8 @@ Index positions(const Index& candidates, const Index& chosen) {
 }
 
 /// What a reader of the pointers wants to know beside where they point.
-Pointers described(const Index& to, const Index& slot, const Array& logits, const Index& candidates) {
+Pointers described(const Index& to, const Index& slot, const Array& logits,
+                   const Index& candidates) {
   const size_t K = logits.shape().last(), share = to.size() / candidates.shape().rows();
   constexpr real kInfinity = std::numeric_limits<real>::infinity();
   Pointers p{to, slot, Array(to.shape()), Array(to.shape())};
@@ -64,8 +65,9 @@ const Registration<MixerKind> kPointer{
 }  // namespace
 
 void PointerConfig::declare(Fields& f) {
-  f.text("sources", sources,
-         "candidate sources: one menu, or one for each layer separated by '/' (see: gnomon variants)");
+  f.text(
+      "sources", sources,
+      "candidate sources: one menu, or one for each layer separated by '/' (see: gnomon variants)");
   f.choice("selection", selection, selection_modes(), "how pointers select in training");
   f.choice("encode", encode, {"none", "index", "hop", "content"},
            "how the pointer of the layer below enters the query");
@@ -91,7 +93,8 @@ PointerBlock::PointerBlock(const PointerConfig& config, const MixerPlace& place)
       gate_read_(add<Linear>("gate_read", place.width, place.width, false)),
       output_(add<Linear>("output", place.width, place.width, false)) {
   if (place.position == "rope" || place.position == "alibi")
-    fail(Exit::usage, "--position: expected none or learned for pointer layers, got {}", place.position);
+    fail(Exit::usage, "--position: expected none or learned for pointer layers, got {}",
+         place.position);
   if (encode_ == "content") content_ = &add<Linear>("content", place.width, place.width, false);
   if (encode_ != "none")
     pointer_query_ =

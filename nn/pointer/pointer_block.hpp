@@ -1,7 +1,8 @@
 // nn/pointer/pointer_block.hpp
 // The layer in which every token points ("Pointer", arXiv 2508.02631, section 3).
 //
-//   q_i = W_q a_i + W_c c_i    k_j = W_k a_j    v_j = W_v a_j       c_i: the pointer of the layer below
+//   q_i = W_q a_i + W_c c_i    k_j = W_k a_j    v_j = W_v a_j       c_i: the pointer of the layer
+//   below
 //   C_i = the menu's candidates of token i, K of them, each j <= i and of a type t
 //   s_ij = q_i . k_j / sqrt(C) + w_t . a_i + b_t                    j in C_i, per head
 //   to_i = argmax_j s_ij           z_i = v_{to_i}  (in training: as the selection mode says)
@@ -9,7 +10,8 @@
 //
 // Letters: B batch | N tokens | D width | H heads | C = D / H | K candidates | to[b,n,h].
 // Cost: O(N (D D + K D)); the paper's argmax over all j is the menu "dense".
-// Differs from the paper: the candidate set (an argmax over all j of a free score is quadratic); the
+// Differs from the paper: the candidate set (an argmax over all j of a free score is quadratic);
+// the
 // logit of the candidate's type (without it "my left neighbour" cannot be told from "my match");
 // noise-free annealed or straight-through selection beside Gumbel; several heads.
 // The residual sum, the norms and the feed-forward network belong to the encoder.
@@ -42,10 +44,10 @@ class PointerBlock final : public Mixer {
   size_t heads_;
   Menu menu_;
   const Linear &query_, &key_, &value_, &types_;
-  const Linear* content_ = nullptr;         // encode = content: what to remember of the pointed-to token
-  const Linear* pointer_query_ = nullptr;   // W_c; null when the pointer below is not encoded
-  const Var &gate_weight_, &gate_bias_;     // W_g, b_g
-  const Linear &gate_read_, &output_;       // W_z, W_o
+  const Linear* content_ = nullptr;  // encode = content: what to remember of the pointed-to token
+  const Linear* pointer_query_ = nullptr;  // W_c; null when the pointer below is not encoded
+  const Var &gate_weight_, &gate_bias_;    // W_g, b_g
+  const Linear &gate_read_, &output_;      // W_z, W_o
 };
 
 /// Makes pointer blocks; registered as "pointer".

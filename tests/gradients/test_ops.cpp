@@ -52,8 +52,9 @@ TEST_CASE("backward equals finite differences") {
 TEST_CASE("whole models: the slope of the loss along random directions") {
   const auto checks = model_checks();
   for (const std::string& model : registered_names<ModelKind>())
-    CHECK(std::any_of(checks.begin(), checks.end(),
-                      [&](const ModelCheck& c) { return c.name.substr(0, c.name.find(' ')) == model; }));
+    CHECK(std::any_of(checks.begin(), checks.end(), [&](const ModelCheck& c) {
+      return c.name.substr(0, c.name.find(' ')) == model;
+    }));
   for (const ModelCheck& c : checks) {
     CAPTURE(c.name);
     CHECK(c.worst < 1e-6);

@@ -183,7 +183,7 @@ std::vector<OpCase> gradient_cases() {
       {"swap_axes", [](V v) { return swap_axes(v[0], 1, 3); }, {{2, 3, 2, 4, 2}}},
       {"swap_axes last two", [](V v) { return swap_axes(v[0], 2, 1); }, {{2, 3, 5}}},
       {"tanh", [](V v) { return tanh(v[0]); }, {{3, 7}}},
-  };
+      };
   for (OpCase& c : attention_gradient_cases()) cases.push_back(std::move(c));
   std::stable_sort(cases.begin(), cases.end(),
                    [](const OpCase& a, const OpCase& b) { return a.name < b.name; });

@@ -19,10 +19,12 @@ std::vector<OpCase> attention_gradient_cases() {
       {"attention alibi", attend(3, false, {0.5, 0.25, 0.125}), {small, small, small}},
       {"attention causal in blocks", attend(1, true, {}), {two_blocks, two_blocks, two_blocks}},
       {"attention of itself", [](V v) { return attention(v[0], v[0], v[0], 2, true); }, {small}},
-      {"causal_convolution", [](V v) { return causal_convolution(v[0], v[1], v[2]); },
+      {"causal_convolution",
+       [](V v) { return causal_convolution(v[0], v[1], v[2]); },
        {{2, 5, 3}, {3, 3}, {3}}},
       {"causal_convolution longer than the text",
-       [](V v) { return causal_convolution(v[0], v[1], v[2]); }, {{1, 2, 3}, {4, 3}, {3}}},
+       [](V v) { return causal_convolution(v[0], v[1], v[2]); },
+       {{1, 2, 3}, {4, 3}, {3}}},
       {"rotary", [](V v) { return rotary(v[0], 2, 100); }, {{2, 5, 8}}},
   };
 }

@@ -34,7 +34,8 @@ ModelCheck check(const std::string& model, const std::map<std::string, std::stri
   }
   Batch batch{Index({B, N}), Index({B, N}, -1)};
   for (int32_t& t : batch.tokens) t = static_cast<int32_t>(random.below(V));
-  for (size_t e = 0; e < B * N; e += 2) batch.targets.data()[e] = static_cast<int32_t>(random.below(V));
+  for (size_t e = 0; e < B * N; e += 2)
+    batch.targets.data()[e] = static_cast<int32_t>(random.below(V));
   const auto loss = [&] {
     Pass pass;
     pass.training = true;

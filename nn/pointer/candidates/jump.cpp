@@ -19,9 +19,9 @@ class Jump final : public CandidateSource {
   }
 };
 
-const Registration<CandidateSource> kJump{
-    "jump", "jump - two hops in the layer below: pointer doubling",
-    [] { return std::make_unique<Jump>(); }};
+const Registration<CandidateSource> kJump{"jump",
+                                          "jump - two hops in the layer below: pointer doubling",
+                                          [] { return std::make_unique<Jump>(); }};
 
 }  // namespace
 }  // namespace gnomon

@@ -12,20 +12,20 @@ namespace gnomon {
 
 /// The scores by which a scanning source (see `scans`) chooses as it goes.
 struct Scores {
-  const Array& query;   ///< [B,N,H C]
-  const Array& key;     ///< [B,N,H C]
-  real scale;           ///< logit = scale query . key + bias
-  const Array& bias;    ///< [B,N,H,K] of the candidate's type, and noise if there is any
-  Array& dots;          ///< [B,N,H,K] scale query . key: given for all earlier slots; a scanning
-                        ///< source fills its own
+  const Array& query;  ///< [B,N,H C]
+  const Array& key;    ///< [B,N,H C]
+  real scale;          ///< logit = scale query . key + bias
+  const Array& bias;   ///< [B,N,H,K] of the candidate's type, and noise if there is any
+  Array& dots;         ///< [B,N,H,K] scale query . key: given for all earlier slots; a scanning
+                       ///< source fills its own
 };
 
 /// What a source may look at.
 struct Scene {
-  const Index& tokens;            ///< [B,N]
-  const Pointers& below;          ///< of the layer below; empty in the first layer
-  size_t heads;                   ///< H
-  const Scores* scores = nullptr; ///< for scanning sources only
+  const Index& tokens;             ///< [B,N]
+  const Pointers& below;           ///< of the layer below; empty in the first layer
+  size_t heads;                    ///< H
+  const Scores* scores = nullptr;  ///< for scanning sources only
 
   /// below.to(b, n, h), unchecked: this is the innermost loop.
   int32_t to_below(size_t b, int64_t n, size_t h) const {
@@ -35,8 +35,8 @@ struct Scene {
 
 /// The columns of the candidate index that belong to one source.
 struct Columns {
-  Index& to;      ///< [B,N,G,K], G = 1 (the heads share) or H
-  size_t first;   ///< its columns are [first, first + slots)
+  Index& to;     ///< [B,N,G,K], G = 1 (the heads share) or H
+  size_t first;  ///< its columns are [first, first + slots)
   size_t slots;
 
   /// to[b,n,g,first + s] = position(b, n, g, s); -1: none. In parallel over the tokens.

@@ -22,9 +22,9 @@ class Window final : public CandidateSource {
   size_t width_ = 4;
 };
 
-const Registration<CandidateSource> kWindow{
-    "window", "window:w - the token itself and the w-1 before it",
-    [] { return std::make_unique<Window>(); }};
+const Registration<CandidateSource> kWindow{"window",
+                                            "window:w - the token itself and the w-1 before it",
+                                            [] { return std::make_unique<Window>(); }};
 
 }  // namespace
 }  // namespace gnomon

@@ -1,0 +1,60 @@
+// tests/attention.hpp
+// Fused attention against its composed reference, in whichever precision the test is built.
+#pragma once
+
+#include <cmath>
+
+#include "core/ops/attention.hpp"
+#include "nn/mixers/attention.hpp"
+
+namespace gnomon {
+
+struct AttentionProblem {
+  size_t B, N, H, C;
+  bool causal, alibi;
+  std::string text() const {
+    return fmt::format("B={} N={} H={} C={}{}{}", B, N, H, C, causal ? " causal" : "",
+                       alibi ? " alibi" : "");
+  }
+};
+
+/// The sizes of the tests: within one block of 64, at its border, and over several.
+inline std::vector<AttentionProblem> attention_problems() {
+  std::vector<AttentionProblem> problems;
+  for (const size_t N : {1, 7, 64, 65, 130})
+    for (const size_t C : {1, 8, 32, 33})
+      for (const bool causal : {false, true})
+        for (const bool alibi : {false, true}) problems.push_back({2, N, 3, C, causal, alibi});
+  return problems;
+}
+
+struct AttentionRun {
+  Array y, dq, dk, dv;
+};
+
+inline AttentionRun run_attention(const AttentionProblem& p, bool fused) {
+  Random random(p.N * 100 + p.C);
+  const Shape shape{p.B, p.N, p.H * p.C};
+  const Var q = variable(random.normal(shape)), k = variable(random.normal(shape)),
+            v = variable(random.normal(shape));
+  const Array dy = random.normal(shape);
+  const std::vector<real> slopes = p.alibi ? alibi_slopes(p.H) : std::vector<real>();
+  Tape tape;
+  const Var y = fused ? attention(q, k, v, p.H, p.causal, slopes)
+                      : composed_attention(q, k, v, p.H, p.causal, slopes);
+  tape.backward(y, dy);
+  return {y.value(), q.grad(), k.grad(), v.grad()};
+}
+
+/// The largest difference over values and gradients; infinite when anything is NaN.
+inline double largest_difference(const AttentionRun& a, const AttentionRun& b) {
+  double worst = 0;
+  for (const auto& [x, y] : {std::pair{&a.y, &b.y}, {&a.dq, &b.dq}, {&a.dk, &b.dk}, {&a.dv, &b.dv}})
+    for (size_t e = 0; e < x->size(); ++e) {
+      const double difference = std::abs(double{x->data()[e]} - double{y->data()[e]});
+      if (!(difference <= worst)) worst = std::isnan(difference) ? INFINITY : difference;
+    }
+  return worst;
+}
+
+}  // namespace gnomon
