@@ -30,8 +30,9 @@ TEST_CASE("shape: what it refuses") {
         "shape: expected at most 8 axes, got 9");
   CHECK(sentence([] { (void)Shape{2, 3}[2]; }) == "shape [2,3]: expected an axis below 2, got 2");
   CHECK(sentence([] { (void)Shape().with_last(2); }) == "shape []: expected a last axis, got none");
-  CHECK(sentence([&] { (void)Shape{huge, huge}.elements(); }) ==
-        "shape [4294967296,4294967296]: too many elements");
+  CHECK(sentence([&] {
+          (void)Shape{huge, huge}.elements();
+        }) == "shape [4294967296,4294967296]: too many elements");
   CHECK(Shape{huge, huge - 1}.elements() == huge * (huge - 1));
   CHECK_THROWS_AS(Array({huge / 2, huge}), std::bad_alloc);  // the elements fit, their bytes do not
 }
@@ -75,16 +76,18 @@ TEST_CASE("array: handles and reshaped share the numbers, clone does not") {
 
 TEST_CASE("array: errors are sentences") {
   const Array x({2, 3}, real{0});
-  CHECK(sentence([] { Array({2, 2}, std::vector<real>{1, 2, 3}); }) ==
-        "array [2,2]: expected 4 numbers, got 3");
+  CHECK(sentence([] {
+          Array({2, 2}, std::vector<real>{1, 2, 3});
+        }) == "array [2,2]: expected 4 numbers, got 3");
   CHECK(sentence([&] { (void)x(1); }) == "array [2,3]: expected 2 indices, got 1");
   CHECK(sentence([&] { (void)x(1, 3); }) ==
         "array [2,3]: axis 1: expected an index below 3, got 3");
   CHECK(sentence([&] { (void)x.item(); }) == "item: expected one element, got shape [2,3]");
   CHECK(sentence([&] { (void)x.reshaped({4}); }) ==
         "reshape: expected 6 elements as in [2,3], got shape [4]");
-  CHECK(sentence([&] { expect_shape(x, {3, 2}, "op: x [B,D]"); }) ==
-        "op: x [B,D]: expected shape [3,2], got [2,3]");
+  CHECK(sentence([&] {
+          expect_shape(x, {3, 2}, "op: x [B,D]");
+        }) == "op: x [B,D]: expected shape [3,2], got [2,3]");
   CHECK(sentence([&] { (void)dims<3>(x, "op: x [B,N,D]"); }) ==
         "op: x [B,N,D]: expected 3 axes, got shape [2,3]");
   const auto [B, D] = dims<2>(x, "op: x [B,D]");
@@ -106,8 +109,7 @@ TEST_CASE("array: whole-array expressions through xt()") {
   const Array a({2, 3}, {1, 2, 3, 4, 5, 6}), b({2, 3}, {6, 5, 4, 3, 2, 1});
   Array y({2, 3});
   y.xt() = a.xt() * a.xt() + real{2} * b.xt();
-  for (size_t e = 0; e < 6; ++e)
-    CHECK(y.data()[e] == a.data()[e] * a.data()[e] + 2 * b.data()[e]);
+  for (size_t e = 0; e < 6; ++e) CHECK(y.data()[e] == a.data()[e] * a.data()[e] + 2 * b.data()[e]);
   CHECK(a.xt()(1, 2) == 6);
   CHECK(a.xt().shape(1) == 3);
 }

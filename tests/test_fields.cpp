@@ -32,9 +32,26 @@ TEST_CASE("fields: every malformed integer is refused, and the value stays") {
   Settings s;
   Fields f;
   s.declare(f);
-  for (const char* text : {"-1", "", " ", "1e3", "0x10", "nan", "inf", "7.0", " 7", "7 ", "7x", "+7", "7,000",
-                           "1", "4097", "18446744073709551615", "18446744073709551616",
-                           "99999999999999999999999999", "-18446744073709551609", "seven"}) {
+  for (const char* text : {"-1",
+                           "",
+                           " ",
+                           "1e3",
+                           "0x10",
+                           "nan",
+                           "inf",
+                           "7.0",
+                           " 7",
+                           "7 ",
+                           "7x",
+                           "+7",
+                           "7,000",
+                           "1",
+                           "4097",
+                           "18446744073709551615",
+                           "18446744073709551616",
+                           "99999999999999999999999999",
+                           "-18446744073709551609",
+                           "seven"}) {
     CAPTURE(text);
     CHECK(exit_code([&] { f.set("symbols", text); }) == Exit::usage);
     CHECK(sentence([&] { f.set("symbols", text); }) ==
@@ -56,9 +73,10 @@ TEST_CASE("fields: every malformed number is refused, and the value stays") {
   Settings s;
   Fields f;
   s.declare(f);
-  for (const char* text : {"", " ", "nan", "-nan", "inf", "-inf", "infinity", "1e-400", "1e400", "0x10", "0.5x",
-                           " 0.5", "0.5 ", "0,5", "-1", "-0.001", "1.0001", "18446744073709551616", "+0.5",
-                           "1e", "e5", ".", "--1"}) {
+  for (const char* text :
+       {"",     " ",    "nan",  "-nan", "inf", "-inf", "infinity", "1e-400", "1e400",
+        "0x10", "0.5x", " 0.5", "0.5 ", "0,5", "-1",   "-0.001",   "1.0001", "18446744073709551616",
+        "+0.5", "1e",   "e5",   ".",    "--1"}) {
     CAPTURE(text);
     CHECK(exit_code([&] { f.set("learning-rate", text); }) == Exit::usage);
     CHECK(sentence([&] { f.set("learning-rate", text); }) ==
@@ -101,7 +119,8 @@ TEST_CASE("fields: what is listed is what a saved configuration and --help need"
   Fields f;
   s.declare(f);
   std::string listed;
-  for (const Field& field : f.all()) listed += fmt::format("{}={} ({}); ", field.name, field.value, field.allowed);
+  for (const Field& field : f.all())
+    listed += fmt::format("{}={} ({}); ", field.name, field.value, field.allowed);
   CHECK(listed ==
         "symbols=20 (2 to 4096); learning-rate=0.001 (0 to 1); hard=false (true | false); "
         "order=none (none | learned | rotary); file= (text); ");
@@ -114,7 +133,8 @@ TEST_CASE("fields: an unknown name is a usage error with the nearest name") {
   Fields f;
   s.declare(f);
   CHECK(exit_code([&] { f.set("symbol", "3"); }) == Exit::usage);
-  CHECK(sentence([&] { f.set("symbol", "3"); }) == "unknown option 'symbol'; did you mean 'symbols'?");
+  CHECK(sentence([&] { f.set("symbol", "3"); }) ==
+        "unknown option 'symbol'; did you mean 'symbols'?");
   CHECK(sentence([&] { f.set("learning_rate", "3"); }) ==
         "unknown option 'learning_rate'; did you mean 'learning-rate'?");
   CHECK(sentence([&] { f.set("temperature", "3"); }) == "unknown option 'temperature'");
@@ -139,7 +159,8 @@ TEST_CASE("fields: what a declaration refuses") {
   CHECK(sentence([&] { f.number("n", x, 0, 9, ""); }) == "fields: 'n' is declared twice");
   CHECK(sentence([&] { f.integer("m", n, 1, 19, ""); }) ==
         "--m: expected a whole number from 1 to 19, got '20'");
-  CHECK(sentence([&] { f.number("x", x, 0, 1, ""); }) == "--x: expected a number from 0 to 1, got '2'");
+  CHECK(sentence([&] { f.number("x", x, 0, 1, ""); }) ==
+        "--x: expected a number from 0 to 1, got '2'");
   CHECK(sentence([&] { f.choice("order", order, {"none"}, ""); }) ==
         "--order: expected one of none, got 'random'");
   CHECK(f.all().size() == 1);

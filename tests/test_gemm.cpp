@@ -52,8 +52,10 @@ size_t wrong_elements(size_t m, size_t n, size_t k, bool transpose_a, bool trans
         sum += product;
         size += std::abs(product);
       }
-      const double expected = double{alpha} * sum + (beta == 0 ? 0 : double{beta} * double{start(i, j)});
-      wrong += !(std::abs(double{c(i, j)} - expected) <= 1e-6 * (1 + std::abs(double{alpha}) * size));
+      const double expected =
+          double{alpha} * sum + (beta == 0 ? 0 : double{beta} * double{start(i, j)});
+      wrong +=
+          !(std::abs(double{c(i, j)} - expected) <= 1e-6 * (1 + std::abs(double{alpha}) * size));
     }
     wrong += std::memcmp(c.row(i) + n, start.row(i) + n, gap * sizeof(real)) != 0;
   }
@@ -92,7 +94,8 @@ TEST_CASE("gemm: alpha and beta; beta 0 does not read C") {
 }
 
 TEST_CASE("gemm: empty sides") {
-  CHECK(wrong_elements(3, 4, 0, false, false, 2, 0, 1) == 0);  // an empty sum is 0, also over poison
+  CHECK(wrong_elements(3, 4, 0, false, false, 2, 0, 1) ==
+        0);  // an empty sum is 0, also over poison
   CHECK(wrong_elements(3, 4, 0, false, false, 2, real(0.5), 1) == 0);
   real untouched = 7;
   gemm(0, 1, 5, {nullptr, 5}, {nullptr, 1}, &untouched, 1);
@@ -118,7 +121,8 @@ TEST_CASE("gemm: equal bits on 1 to 4 threads, and inside parallel_for") {
           });
           results.insert(results.end(), nested.begin(), nested.end());
         });
-      for (const Array& c : results) CHECK(std::memcmp(c.data(), results[0].data(), c.bytes()) == 0);
+      for (const Array& c : results)
+        CHECK(std::memcmp(c.data(), results[0].data(), c.bytes()) == 0);
     }
 }
 

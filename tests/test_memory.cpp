@@ -57,9 +57,7 @@ TEST_CASE("pool: a size costs at least itself, and above 256 bytes at most a qua
 TEST_CASE("pool: peak is the most in use at once since it was reset") {
   pool::reset_peak();
   const size_t start = pool::use().in_use;
-  {
-    const Array a({1024}), b({2048});
-  }
+  { const Array a({1024}), b({2048}); }
   { const Array c({1024}); }
   CHECK(pool::use().peak == start + 3 * 1024 * sizeof(real));
   pool::reset_peak();

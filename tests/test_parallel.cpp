@@ -38,7 +38,9 @@ TEST_CASE("parallel_for: sizes near the largest number do not wrap") {
   const size_t most = std::numeric_limits<size_t>::max();
   std::vector<std::pair<size_t, size_t>> pieces;
   with_threads(1, [&] {
-    parallel_for(most, most / 2 + 1, [&](size_t begin, size_t end) { pieces.push_back({begin, end}); });
+    parallel_for(most, most / 2 + 1, [&](size_t begin, size_t end) {
+      pieces.push_back({begin, end});
+    });
   });
   REQUIRE(pieces.size() == 2);
   CHECK(pieces[0].second == most / 2 + 1);
@@ -96,7 +98,8 @@ TEST_CASE("parallel_for: a map and a sum of row dots have equal bits on 1 to 4 t
     });
   double expected = 0;
   for (size_t e = 0; e < x.size(); ++e)
-    expected += double{x.data()[e]} * (std::exp(double{x.data()[e]}) * double{y.data()[e]} + double{x.data()[e]});
+    expected += double{x.data()[e]} *
+                (std::exp(double{x.data()[e]}) * double{y.data()[e]} + double{x.data()[e]});
   CHECK(double{sums[0]} == doctest::Approx(expected).epsilon(1e-4));
   for (size_t t = 1; t < 4; ++t) {
     CHECK(std::memcmp(&sums[t], &sums[0], sizeof(real)) == 0);
@@ -113,8 +116,8 @@ TEST_CASE("parallel_for: denormal numbers count as zero in every piece") {
       std::vector<float> product(64, 1), half(64, 1);
       parallel_for(64, 1, [&](size_t begin, size_t) {
         volatile float small = 1e-30f, denormal = 1e-40f;
-        product[begin] = small * 1e-15f;         // flushed on the way out
-        half[begin] = denormal * 1e10f;          // and on the way in
+        product[begin] = small * 1e-15f;  // flushed on the way out
+        half[begin] = denormal * 1e10f;   // and on the way in
       });
       _mm_setcsr(before);
       for (size_t p = 0; p < 64; ++p) {

@@ -31,7 +31,8 @@ TEST_CASE("random: Philox 4x32-10 gives the published words") {
   // split(label) reads the block at counter (label, stream) under the key seed ^ this constant, and
   // its first two words name the new stream.
   const uint64_t split_key = 0x9e3779b97f4a7c15u;
-  const auto stream_of_split = [&](uint64_t key, uint64_t stream, uint64_t label, uint64_t expected) {
+  const auto stream_of_split =
+      [&](uint64_t key, uint64_t stream, uint64_t label, uint64_t expected) {
     const uint64_t seed = key ^ split_key;
     return Random(seed, stream).split(label).bits() == Random(seed, expected).bits();
   };
@@ -71,11 +72,16 @@ TEST_CASE("random: a copy replays, the original goes on") {
 TEST_CASE("random: seeds, streams and splits differ; splitting does not advance") {
   Random root(1);
   const uint64_t next = Random(1).bits();
-  std::vector<uint64_t> draws = {Random(2).bits(), Random(1, 1).bits(), root.split(0).bits(),
-                                 root.split(1).bits(), root.split("a").bits(),
-                                 root.split("b").bits(), root.split("").bits(),
+  std::vector<uint64_t> draws = {Random(2).bits(),
+                                 Random(1, 1).bits(),
+                                 root.split(0).bits(),
+                                 root.split(1).bits(),
+                                 root.split("a").bits(),
+                                 root.split("b").bits(),
+                                 root.split("").bits(),
                                  root.split("a").split("b").bits(),
-                                 root.split("b").split("a").bits(), Random(2).split("a").bits()};
+                                 root.split("b").split("a").bits(),
+                                 Random(2).split("a").bits()};
   CHECK(root.bits() == next);
   draws.push_back(next);
   std::sort(draws.begin(), draws.end());
@@ -110,11 +116,11 @@ TEST_CASE("random: below(n) is uniform") {
 
 TEST_CASE("random: uniform arrays stay strictly inside (0, 1), also at the extreme words") {
   // The first block of these seeds holds, at this element, a word of 25 equal leading bits or so.
-  CHECK(Random(39075).uniform({4})(3) < 1);      // word ffffff7f
-  CHECK(Random(2871038).uniform({4})(2) < 1);    // word ffffffa1
+  CHECK(Random(39075).uniform({4})(3) < 1);    // word ffffff7f
+  CHECK(Random(2871038).uniform({4})(2) < 1);  // word ffffffa1
   CHECK(Random(39075).uniform({4})(3) > real(0.9999998));
-  CHECK(Random(1343428).uniform({4})(3) > 0);    // word 00000000
-  CHECK(Random(10710051).uniform({4})(1) > 0);   // word 00000036
+  CHECK(Random(1343428).uniform({4})(3) > 0);   // word 00000000
+  CHECK(Random(10710051).uniform({4})(1) > 0);  // word 00000036
   CHECK(std::isfinite(std::log(-std::log(Random(39075).uniform({4})(3)))));
   CHECK(std::isfinite(std::log(-std::log(Random(1343428).uniform({4})(3)))));
   const Array x = Random(8).uniform({100000});

@@ -31,14 +31,18 @@ TEST_CASE("registry: makes by name, lists in alphabetical order") {
 }
 
 TEST_CASE("registry: an unknown name is a usage error that says what there is") {
-  const auto ask = [](const char* name) { return [name] { make_registered<Animal>(name, "animal"); }; };
+  const auto ask = [](const char* name) {
+    return [name] { make_registered<Animal>(name, "animal"); };
+  };
   CHECK(exit_code(ask("wolf")) == Exit::usage);
-  CHECK(sentence(ask("heorn")) == "unknown animal 'heorn', did you mean 'heron'?; there are: beetle, heron");
+  CHECK(sentence(ask("heorn")) ==
+        "unknown animal 'heorn', did you mean 'heron'?; there are: beetle, heron");
   CHECK(sentence(ask("wolf")) == "unknown animal 'wolf'; there are: beetle, heron");
 }
 
 TEST_CASE("registry: a name is taken once") {
-  CHECK(sentence([] { Registration<Animal>("heron", "", [] { return std::make_unique<With<4>>(); }); }) ==
-        "registry: 'heron' is registered twice");
+  CHECK(sentence([] {
+          Registration<Animal>("heron", "", [] { return std::make_unique<With<4>>(); });
+        }) == "registry: 'heron' is registered twice");
   CHECK(make_registered<Animal>("heron", "animal")->legs() == 2);
 }

@@ -18,12 +18,15 @@ constexpr size_t kGuard = 64;
 constexpr real kNan = std::numeric_limits<real>::quiet_NaN();
 constexpr real kInfinity = std::numeric_limits<real>::infinity();
 
-std::vector<size_t> sizes() { return {0, 1, 2, L - 1, L, L + 1, 2 * L - 1, 2 * L, 2 * L + 1, 3 * L + 5, 67}; }
+std::vector<size_t> sizes() {
+  return {0, 1, 2, L - 1, L, L + 1, 2 * L - 1, 2 * L, 2 * L + 1, 3 * L + 5, 67};
+}
 
 /// n random numbers that start `offset` elements behind an aligned address, between NaN guards: a
 /// kernel that reads a guard returns NaN, one that writes it is found by intact().
 struct Row {
-  Row(size_t n, size_t offset, uint64_t seed) : n(n), all({kGuard + offset + n + kGuard}, kNan), first(kGuard + offset) {
+  Row(size_t n, size_t offset, uint64_t seed)
+      : n(n), all({kGuard + offset + n + kGuard}, kNan), first(kGuard + offset) {
     if (n) std::copy_n(Random(seed).normal({n}).data(), n, data());
     before = all.clone();
   }
@@ -31,7 +34,8 @@ struct Row {
   real operator[](size_t e) const { return all(first + e); }
   bool intact() const {
     return std::memcmp(all.data(), before.data(), first * sizeof(real)) == 0 &&
-           std::memcmp(all.data() + first + n, before.data() + first + n, kGuard * sizeof(real)) == 0;
+           std::memcmp(all.data() + first + n, before.data() + first + n, kGuard * sizeof(real)) ==
+               0;
   }
   bool unchanged() const { return std::memcmp(all.data(), before.data(), all.bytes()) == 0; }
   size_t n;
@@ -65,8 +69,12 @@ TEST_CASE("simd: dot and sum_of equal the plain sum") {
       size += std::abs(double{x[e]}) + std::abs(double{x[e]} * double{y[e]}) + 1;
     }
     CHECK(near(simd::dot(x.data(), y.data(), n), dot, size));
-    CHECK(near(simd::sum_of(n, [](auto v) { return v + real{1}; }, x.data()), sum, size));
-    CHECK(near(simd::sum_of(n, [](auto v, auto w) { return v * w; }, x.data(), y.data()), dot, size));
+    CHECK(near(simd::sum_of(
+                   n, [](auto v) { return v + real{1}; }, x.data()),
+               sum, size));
+    CHECK(near(simd::sum_of(
+                   n, [](auto v, auto w) { return v * w; }, x.data(), y.data()),
+               dot, size));
     CHECK(x.unchanged());
     CHECK(y.unchanged());
   });
@@ -78,7 +86,8 @@ TEST_CASE("simd: the bits of a sum do not depend on the alignment") {
     for (size_t offset : {size_t{0}, size_t{1}, size_t{2}, L - 1}) {
       Row x(n, offset, 1), y(n, L - offset, 2);
       const real d = simd::dot(x.data(), y.data(), n);
-      const real s = simd::sum_of(n, [](auto v) { return v; }, x.data());
+      const real s = simd::sum_of(
+          n, [](auto v) { return v; }, x.data());
       if (offset == 0) dot = d, sum = s;
       CAPTURE(n);
       CAPTURE(offset);
@@ -143,7 +152,8 @@ TEST_CASE("simd: add_to, add_scaled and map_range equal the plain loop, also in 
     Row x(n, offset, 5), added(n, offset / 2, 6), scaled(n, L - 1 - offset, 6), mapped(n, 2, 6);
     simd::add_to(added.data(), x.data(), n);
     simd::add_scaled(scaled.data(), real(-1.5), x.data(), n);
-    simd::map_range(n, mapped.data(), [](auto v, auto w) { return v * w - v; }, mapped.data(), x.data());
+    simd::map_range(
+        n, mapped.data(), [](auto v, auto w) { return v * w - v; }, mapped.data(), x.data());
     const Row y(n, 0, 6);
     size_t wrong = 0;
     for (size_t e = 0; e < n; ++e) {
@@ -174,9 +184,12 @@ TEST_CASE("simd: whole arrays, across pieces of parallel work") {
   Array y = simd::mapped([](auto v, auto w) { return v - w; }, a, b);
   size_t wrong = 0;
   for (size_t e = 0; e < n; ++e) wrong += y.data()[e] != a.data()[e] - b.data()[e];
-  simd::map(y, [](auto v, auto w) { return v + w; }, y, b);  // in place
+  simd::map(
+      y, [](auto v, auto w) { return v + w; }, y, b);  // in place
   for (size_t e = 0; e < n; ++e) wrong += y.data()[e] != (a.data()[e] - b.data()[e]) + b.data()[e];
   CHECK(wrong == 0);
-  CHECK(sentence([&] { simd::map(y, [](auto v) { return v; }, Array({3}, real{0})); }) ==
-        fmt::format("map: expected an argument of {} elements, got shape [3]", n));
+  CHECK(sentence([&] {
+          simd::map(
+              y, [](auto v) { return v; }, Array({3}, real{0}));
+        }) == fmt::format("map: expected an argument of {} elements, got shape [3]", n));
 }

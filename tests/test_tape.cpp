@@ -149,9 +149,7 @@ TEST_CASE("tape: nothing is recorded while paused, or without a tape") {
   {
     const PauseTape pause;
     CHECK_FALSE(times(x, x).wants_grad());
-    {
-      const PauseTape again;
-    }
+    { const PauseTape again; }
     CHECK(Tape::current() == nullptr);
   }
   CHECK(tape.size() == 0);
@@ -163,7 +161,8 @@ TEST_CASE("tape: a rule does not record") {
   Var x = variable(ones({}));
   Tape tape;
   bool recording = true;
-  const Var y = record("y", ones({}), {x}, [&](const Array&, Inputs) { recording = Tape::current(); });
+  const Var y =
+      record("y", ones({}), {x}, [&](const Array&, Inputs) { recording = Tape::current(); });
   tape.backward(y);
   CHECK_FALSE(recording);
   CHECK(Tape::current() == &tape);
@@ -174,8 +173,10 @@ TEST_CASE("tape: what backward refuses") {
   Tape tape;
   const Var y = times(x, x);
   CHECK(sentence([&] { tape.backward(y); }) == "backward: start from a scalar loss, got shape [2]");
-  CHECK(sentence([&] { tape.backward(x, ones({2})); }) == "backward: the output is not on this tape");
-  CHECK(sentence([&] { tape.backward(Var(ones({}))); }) == "backward: the output is not on this tape");
+  CHECK(sentence([&] { tape.backward(x, ones({2})); }) ==
+        "backward: the output is not on this tape");
+  CHECK(sentence([&] { tape.backward(Var(ones({}))); }) ==
+        "backward: the output is not on this tape");
   CHECK(sentence([&] { tape.backward(y, ones({3})); }) ==
         "backward: cotangent: expected shape [2], got [3]");
   CHECK(sentence([&] { tape.backward(y, Array()); }) ==
@@ -186,7 +187,8 @@ TEST_CASE("tape: what backward refuses") {
   CHECK(x.grad()(0) == 2);
 
   Tape wrong;
-  const Var bad = record("bad", ones({2}), {x}, [](const Array&, Inputs in) { in.add(0, ones({5})); });
+  const Var bad =
+      record("bad", ones({2}), {x}, [](const Array&, Inputs in) { in.add(0, ones({5})); });
   CHECK(sentence([&] { wrong.backward(bad, ones({2})); }) ==
         "backward: gradient of an input: expected shape [2], got [5]");
 }
