@@ -18,11 +18,7 @@ if [ "${1:-}" != --check ]; then
   "$formatter" -i "${files[@]}"
   exit
 fi
-failed=0
-for file in "${files[@]}"; do
-  first=$("$formatter" "$file" | diff "$file" - | head -n 1) || true
-  [ -z "$first" ] && continue
-  echo "$file:${first%%[,acd]*}: not as .clang-format has it; tools/format.sh mends it"
-  failed=1
-done
-exit $failed
+said=$("$formatter" --dry-run "${files[@]}" 2>&1) && [ -z "$said" ] && exit 0
+awk -F: '/: warning: / && !seen[$1]++ {
+  print $1 ":" $2 ": not as .clang-format has it; tools/format.sh mends it" }' <<<"$said"
+exit 1

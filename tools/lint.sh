@@ -100,23 +100,13 @@ having text '\s$' | fault "blanks at the end of the line"
 having text '\b(TO[D]O|FIX[M]E|XX[X])\b' | fault "unfinished: do it, or leave it out"
 
 # --- Files and folders ----------------------------------------------------------------------------
-while IFS= read -r file; do
-  case $file in
-    *.hpp) grep -q '^#pragma once$' "$file" || echo "$file:1:" | fault "a header without #pragma once" ;;
-  esac
-  case $file in
-    *.hpp | *.cpp | *.sh | *.py)
-      length=$(wc -l <"$file")
-      [ "$length" -le 450 ] || echo "$file:$length:" | fault "over 450 lines: is it still one idea?" ;;
-  esac
-  case $file in
-    .* | core/* | nn/* | models/* | tasks/* | tools/* | tests/* | third_party/*) ;;
-    CMakeLists.txt | CMakePresets.json | README.md | LICENSE) ;;
-    *) echo "${file%%/*}:1:" | fault "not one of the agreed entries of the top folder" ;;
-  esac
-done <"$work/files"
-sort -u -o "$work/faults" "$work/faults"  # a stray folder is one fault, not one for each of its files
-
+files '\.hpp$' | xargs -r grep -L '^#pragma once$' | sed 's,$,:1:,' |
+  fault "a header without #pragma once"
+files '\.(hpp|cpp|sh|py)$' | xargs -r awk 'FNR == 451 { print FILENAME ":451:" }' |
+  fault "over 450 lines: is it still one idea?"
+agreed='^(\..*|(core|nn|models|tasks|tools|tests|third_party)/.*|CMakeLists\.txt|CMakePresets\.json|README\.md|LICENSE)$'
+{ grep -vE "$agreed" "$work/files" || true; } | sed 's,[/].*,,; s,$,:1:,' | sort -u |
+  fault "not one of the agreed entries of the top folder"
 # Folders and their parents, of which one has to say what the folder is.
 files '/' | except '^\.' | sed 's,/[^/]*$,,' | sort -u | while IFS= read -r folder; do
   [ -f "$folder/README.md" ] ||
