@@ -11,10 +11,16 @@ namespace {
 
 constexpr size_t kB = 2, kN = 37, kH = 3;
 
+MixerPlace place(size_t layer, size_t layers) { return {12, kH, layer, layers, "none"}; }
+
 struct Problem {
-  Index tokens{{kB, kN}};
+  Pass pass;
+  Index& tokens = pass.tokens;
+  Var features = Random(8).normal({kB, kN, 12});
   Pointers below;
+  Scene scene(const Scores* scores = nullptr) { return {features, below, pass, kH, scores}; }
   Problem() {
+    tokens = Index({kB, kN});
     Random random(7);
     for (int32_t& t : tokens) t = static_cast<int32_t>(random.below(5));
     below.to = Index({kB, kN, kH});
@@ -35,8 +41,8 @@ std::vector<int32_t> offered(const Index& to, size_t b, size_t n, size_t h) {
 using Twin = std::function<std::vector<int32_t>(const Problem&, size_t b, int32_t n, size_t h)>;
 
 void check(const std::string& source, const Twin& twin) {
-  const Problem p;
-  const Index to = Menu(source, 1, 2).offer({p.tokens, p.below, kH});
+  Problem p;
+  const Index to = Menu(source, place(1, 2)).offer(p.scene()).to;
   for (size_t b = 0; b < kB; ++b)
     for (size_t n = 0; n < kN; ++n)
       for (size_t h = 0; h < kH; ++h) {
@@ -102,18 +108,20 @@ TEST_CASE("candidates: dense") {
 }
 
 TEST_CASE("candidates: run continues where the left neighbour points, when its logit wins") {
-  const Problem p;
+  Problem p;
   constexpr size_t C = 4;
   Random random(3);
   const Array q = random.normal({kB, kN, kH * C}), key = random.normal({kB, kN, kH * C});
-  const Menu menu("window:2,run,match:1", 1, 2);  // the scan comes last, wherever it was written
+  const Menu menu("window:2,run,match:1",
+                  place(1, 2));  // the scan comes last, wherever it was written
   CHECK(menu.types().back() == "run");
-  Index to = menu.offer({p.tokens, p.below, kH});
+  Menu::Offer offer = menu.offer(p.scene());
+  const Index& to = offer.to;
   const size_t K = to.shape()[3];
   const Array bias = random.normal({kB, kN, kH, K});
   Array dots = gathered_dot_scores(q, key, to, kH, real(0.5));
   const Scores scores{q, key, real(0.5), bias, dots};
-  menu.scan({p.tokens, p.below, kH, &scores}, to);
+  menu.scan(p.scene(&scores), offer);
 
   // The twin: the logits recomputed in double, the choice made from left to right.
   size_t continued = 0;
@@ -140,12 +148,113 @@ TEST_CASE("candidates: run continues where the left neighbour points, when its l
   CHECK(continued > 20);  // the case occurs
 }
 
+TEST_CASE("candidates: rank points where the hard count of members reaches what is asked for") {
+  Problem p;
+  Menu menu("rank:4", place(0, 1));
+  menu.initialise(2);
+  const Index to = menu.offer(p.scene()).to;
+  // The twin computes both gates in double and counts from the beginning for every token.
+  const auto parameters = menu.parameters();
+  const auto open = [&](const char* gate, size_t b, size_t n, size_t h) {
+    double logit = 0;
+    for (const Parameter& parameter : parameters) {
+      const Array& w = parameter.var->value();
+      if (parameter.name == fmt::format("rank.{}.bias", gate)) logit += double{w(h)};
+      if (parameter.name == fmt::format("rank.{}.weight", gate))
+        for (size_t d = 0; d < 12; ++d)
+          logit += double{w(h, d)} * double{p.features.value()(b, n, d)};
+    }
+    return logit > 0;
+  };
+  // Gates are closed at first; opened here so that there is something to count.
+  for (const Parameter& parameter : parameters)
+    if (parameter.name.ends_with("bias")) parameter.var->value().fill(0);
+  const Index opened = menu.offer(p.scene()).to;
+  CHECK(std::count(to.begin(), to.end(), -1) > std::count(opened.begin(), opened.end(), -1));
+  for (size_t b = 0; b < kB; ++b)
+    for (size_t h = 0; h < kH; ++h)
+      for (size_t n = 0; n < kN; ++n) {
+        size_t asked = 0, members = 0;
+        for (size_t m = 0; m <= n; ++m) asked += open("query", b, m, h);
+        int32_t expected = -1;
+        for (size_t m = 0; m <= n && asked > 0 && expected < 0; ++m)
+          if ((members += open("member", b, m, h)) >= asked) expected = static_cast<int32_t>(m);
+        CHECK(offered(opened, b, n, h) == std::vector<int32_t>{expected, -1, -1, -1});
+      }
+}
+
+TEST_CASE(
+    "candidates: in training, rank offers a window around the place where the count is reached") {
+  Problem p;
+  p.pass.training = true;
+  Menu menu("rank:4", place(0, 1));
+  menu.initialise(2);
+  const Menu::Offer offer = menu.offer(p.scene());
+  CHECK(offer.logits.shape() == Shape{kB, kN, kH, 4});
+  for (const int32_t j : offer.scored) CHECK(j == -1);  // query . key has no say
+  for (size_t n = 0; n < kN; ++n) {
+    const auto window = offered(offer.to, 0, n, 0);
+    const size_t size = std::min<size_t>(4, n + 1);
+    for (size_t k = 0; k < size; ++k) {
+      CHECK(window[k] == window[0] + static_cast<int32_t>(k));
+      CHECK(window[k] <= static_cast<int32_t>(n));
+    }
+  }
+}
+
+TEST_CASE("candidates: learned mates are earlier, alike, and explored only in training") {
+  Problem p;
+  // Tokens with equal features have equal codes, so their latest twin must be found.
+  const Array of_token = Random(9).normal({5, 12});
+  for (size_t row = 0; row < kB * kN; ++row)
+    std::copy_n(of_token.row(static_cast<size_t>(p.tokens.data()[row])), 12,
+                p.features.value().row(row));
+  Menu menu("learned:2", place(0, 1));
+  menu.initialise(4);
+  const Menu::Offer offer = menu.offer(p.scene());
+  const size_t K = offer.to.shape()[3];
+  CHECK(K == 2 * (3 * 2 + 4));
+  for (size_t b = 0; b < kB; ++b)
+    for (int32_t n = 0; n < static_cast<int32_t>(kN); ++n)
+      for (size_t h = 0; h < kH; ++h) {
+        const auto to = offered(offer.to, b, static_cast<size_t>(n), h);
+        int32_t twin = -1;
+        for (int32_t j = 0; j < n; ++j)
+          if (p.tokens(b, j) == p.tokens(b, n)) twin = j;
+        bool found = twin < 0;
+        for (size_t s = 0; s < 12; s += 2) {
+          CHECK(to[s] < n);
+          CHECK(to[s + 1] == (to[s] < 0 ? -1 : to[s] + 1));
+          if (to[s] < 0) continue;
+          found |= to[s] == twin;
+          const real logit = offer.logits.value()(b, n, h, s);
+          CHECK(logit <= real(4.001));
+          if (p.tokens(b, to[s]) == p.tokens(b, n))
+            CHECK(logit == doctest::Approx(4).epsilon(1e-3));
+        }
+        CHECK(found);
+        for (size_t s = 12; s < K; ++s) CHECK(to[s] == -1);
+      }
+  p.pass.training = true;
+  const Index explored = menu.offer(p.scene()).to;
+  size_t drawn = 0;
+  for (int32_t n = 1; n < static_cast<int32_t>(kN); ++n)
+    for (size_t s = 12; s < K; s += 2) {
+      const int32_t j = offered(explored, 0, static_cast<size_t>(n), 0)[s];
+      CHECK(j >= 0);
+      CHECK(j < n);
+      drawn += j < n / 2;
+    }
+  CHECK(drawn > kN);  // not always the latest: half of 4 * 36 draws, give or take
+}
+
 TEST_CASE("candidates: every source is causal") {
-  const Problem p;
+  Problem p;
   for (const std::string& name : registered_names<CandidateSource>()) {
-    const Menu menu(name, 1, 2);
+    Menu menu(name, place(1, 2));
+    menu.initialise(1);
     if (menu.scans()) continue;  // needs scores: checked above
-    const Index to = menu.offer({p.tokens, p.below, kH});
+    const Index to = menu.offer(p.scene()).to;
     const size_t per_token = to.shape()[2] * to.shape()[3];
     for (size_t e = 0; e < to.size(); ++e) {
       CHECK(to.data()[e] >= -1);
@@ -155,16 +264,16 @@ TEST_CASE("candidates: every source is causal") {
 }
 
 TEST_CASE("menu: types, slots, and what it refuses") {
-  const Menu menu("window:2, sinks:1, match:1", 0, 1);
+  const Menu menu("window:2, sinks:1, match:1", place(0, 1));
   CHECK(menu.types() ==
         std::vector<std::string>{"window -0", "window -1", "sink 0", "match 0", "match 0 +1"});
-  CHECK(Menu("window:1,dense", 0, 1).slot_types(3).size() == 4);
-  CHECK(Menu("window:1,dense", 0, 1).slot_types(3)(3) == 1);
-  CHECK(Menu("window:1 / jump", 1, 2).types() == std::vector<std::string>{"jump"});
-  CHECK(Menu("window:1,jump", 0, 2).types().size() ==
+  CHECK(Menu("window:1,dense", place(0, 1)).slot_types(3).size() == 4);
+  CHECK(Menu("window:1,dense", place(0, 1)).slot_types(3)(3) == 1);
+  CHECK(Menu("window:1 / jump", place(1, 2)).types() == std::vector<std::string>{"jump"});
+  CHECK(Menu("window:1,jump", place(0, 2)).types().size() ==
         1);  // nothing to jump along in the first layer
   const auto refused = [](const std::string& sources, const std::string& because) {
-    CHECK_THROWS_WITH_AS(Menu(sources, 0, 2), doctest::Contains(because.c_str()), Error);
+    CHECK_THROWS_WITH_AS(Menu(sources, place(0, 2)), doctest::Contains(because.c_str()), Error);
   };
   refused("windows:3", "did you mean 'window'");
   refused("window:0", "from 1 to 4096");

@@ -54,7 +54,7 @@ TEST_CASE("pointer: one target per token and head, causal, the one its slot name
     for (size_t e = 0; e < p.to.size(); ++e) {
       CHECK(p.to.data()[e] >= 0);  // the window always offers the token itself
       CHECK(p.to.data()[e] <= static_cast<int32_t>(e / kH % kN));
-      CHECK(p.slot.data()[e] >= 0);
+      CHECK(p.type.data()[e] >= 0);
       CHECK(p.margin.data()[e] >= 0);
     }
   }

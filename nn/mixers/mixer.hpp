@@ -15,7 +15,7 @@ namespace gnomon {
 /// Where every token points, as one layer found it. A layer without pointers returns it empty.
 struct Pointers {
   Index to;      ///< [B,N,H] the position that head h of token n reads; -1: nothing
-  Index slot;    ///< [B,N,H] which candidate won (index into slot_names of the mixer)
+  Index type;    ///< [B,N,H] the type of the candidate that won: see candidate_types()
   Array score;   ///< [B,N,H] its logit before noise and temperature
   Array margin;  ///< [B,N,H] how far the runner-up was behind (+infinity: no other candidate)
   bool empty() const { return to.empty(); }
@@ -41,8 +41,8 @@ class Mixer : public Module {
   /// a [B,N,D] normalised features; `below`: the pointers of the layer below, empty in the first.
   /// Causal: the output at token n depends on tokens up to n only.
   virtual Mixed operator()(const Var& a, const Pointers& below, Pass& pass) const = 0;
-  /// Names of the candidates a pointer can win by, one per slot; empty for others.
-  virtual std::vector<std::string> slot_names() const { return {}; }
+  /// Names of the types of candidate that a pointer can win by; empty for others.
+  virtual std::vector<std::string> candidate_types() const { return {}; }
 };
 
 /// What a mixer is built for.

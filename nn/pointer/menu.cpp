@@ -1,5 +1,10 @@
 #include "nn/pointer/menu.hpp"
 
+#include <algorithm>
+#include <numeric>
+
+#include "core/ops/concat.hpp"
+
 namespace gnomon {
 namespace {
 
@@ -18,62 +23,89 @@ std::unique_ptr<CandidateSource> make_source(const std::string& written) {
 
 }  // namespace
 
-Menu::Menu(const std::string& sources, size_t layer, size_t layers) {
+Menu::Menu(const std::string& sources, const MixerPlace& place) {
   const std::vector<std::string> menus = split(sources, '/');
-  if (menus.size() != 1 && menus.size() != layers)
+  if (menus.size() != 1 && menus.size() != place.layers)
     fail(Exit::usage, "--sources: expected one menu for all layers or {} menus, got {} in '{}'",
-         layers, menus.size(), sources);
+         place.layers, menus.size(), sources);
+  std::vector<std::pair<std::string, std::unique_ptr<CandidateSource>>> chosen;
   std::vector<std::string> seen;
-  for (const std::string& written : split(menus[menus.size() == 1 ? 0 : layer], ',')) {
+  for (const std::string& written : split(menus[menus.size() == 1 ? 0 : place.layer], ',')) {
     const std::string name = written.substr(0, written.find(':'));
     if (std::find(seen.begin(), seen.end(), name) != seen.end())
       fail(Exit::usage, "--sources: expected each source once in a menu, got '{}' twice", name);
     seen.push_back(name);
     auto source = make_source(written);
-    if (layer > 0 || !source->needs_pointers()) sources_.push_back(std::move(source));
+    if (place.layer > 0 || !source->needs_pointers()) chosen.emplace_back(name, std::move(source));
   }
-  if (sources_.empty())
+  if (chosen.empty())
     fail(Exit::usage,
          "--sources: expected at least one source in layer {} that needs no pointers below, "
          "got '{}'",
-         layer, sources);
-  std::stable_partition(sources_.begin(), sources_.end(),
-                        [](const auto& s) { return !s->scans(); });
-  for (const auto& s : sources_)
-    for (const std::string& type : s->types()) types_.push_back(type);
+         place.layer, sources);
+  std::stable_partition(chosen.begin(), chosen.end(),
+                        [](const auto& s) { return !s.second->scans(); });
+  for (auto& [name, source] : chosen) {
+    source->build(place);
+    for (const std::string& type : source->types()) types_.push_back(type);
+    sources_.push_back(source.get());
+    adopt(name, std::move(source));
+  }
 }
 
 Index Menu::slot_types(size_t N) const {
   std::vector<int32_t> types;
-  int32_t first = 0;
-  for (const auto& s : sources_) {
-    const size_t kinds = s->types().size(), slots = s->slots(N);
-    for (size_t k = 0; k < slots; ++k)
-      types.push_back(first + (slots == kinds ? static_cast<int32_t>(k) : 0));
-    first += static_cast<int32_t>(kinds);
+  size_t first = 0;
+  for (const CandidateSource* s : sources_) {
+    for (const size_t type : s->slot_types(N)) types.push_back(static_cast<int32_t>(first + type));
+    first += s->types().size();
   }
   return Index({types.size()}, types);
 }
 
-Index Menu::offer(const Scene& scene) const {
-  const auto [B, N] = dims<2>(scene.tokens, "pointer: tokens [B,N]");
-  size_t K = 0;
-  bool per_head = false;
-  for (const auto& s : sources_) K += s->slots(N), per_head |= s->per_head();
-  Index to({B, N, per_head ? scene.heads : 1, K}, -1);
-  size_t first = 0;
-  for (const auto& s : sources_) {
-    const size_t slots = s->slots(N);
-    const bool possible = !s->needs_pointers() || !scene.below.empty();
-    if (possible && !s->scans()) s->offer(scene, Columns{to, first, slots});
-    first += slots;
+Menu::Offer Menu::offer(const Scene& scene) const {
+  const auto [B, N] = dims<2>(scene.pass.tokens, "pointer: tokens [B,N]");
+  const size_t H = scene.heads;
+  std::vector<size_t> slots;
+  bool per_head = false, unscored = false;
+  for (const CandidateSource* s : sources_) {
+    slots.push_back(s->slot_types(N).size());
+    per_head |= s->per_head();
+    unscored |= s->scores_itself();
   }
-  return to;
+  const size_t K = std::accumulate(slots.begin(), slots.end(), size_t{0}), G = per_head ? H : 1;
+  Offer offer{Index({B, N, G, K}, -1), {}, {}};
+  std::vector<Var> logits;
+  bool any = false;
+  size_t first = 0;
+  for (size_t s = 0; s < sources_.size(); first += slots[s++]) {
+    const bool possible = !sources_[s]->needs_pointers() || !scene.below.empty();
+    Var own;
+    if (possible && !sources_[s]->scans())
+      own = sources_[s]->offer(scene, Columns{offer.to, first, slots[s]});
+    any |= !own.value().empty();
+    logits.push_back(own.value().empty() ? Var(zeros({B, N, H, slots[s]})) : own);
+  }
+  if (any) offer.logits = concat(logits, 3);
+  offer.scored = offer.to;
+  if (unscored) {
+    offer.scored = offer.to.clone();
+    first = 0;
+    for (size_t s = 0; s < sources_.size(); first += slots[s++])
+      if (sources_[s]->scores_itself())
+        Columns{offer.scored, first, slots[s]}.fill([](auto...) { return -1; });
+  }
+  return offer;
 }
 
-void Menu::scan(const Scene& scene, Index& to) const {
-  const size_t slots = sources_.back()->slots(to.shape()[1]);
-  sources_.back()->offer(scene, Columns{to, to.shape()[3] - slots, slots});
+void Menu::scan(const Scene& scene, Offer& offer) const {
+  const size_t slots = sources_.back()->slot_types(offer.to.shape()[1]).size();
+  const Columns columns{offer.to, offer.to.shape()[3] - slots, slots};
+  sources_.back()->offer(scene, columns);
+  if (offer.scored.data() == offer.to.data()) return;
+  const size_t K = offer.to.shape()[3];
+  for (size_t row = 0; row < offer.to.shape().rows(); ++row)
+    std::copy_n(offer.to.row(row) + K - slots, slots, offer.scored.row(row) + K - slots);
 }
 
 }  // namespace gnomon

@@ -7,25 +7,30 @@
 
 namespace gnomon {
 
-class Menu {
+class Menu final : public Module {
  public:
   /// The menu of one layer. In the first layer, sources that need pointers below are left out.
   /// Throws Error(Exit::usage): an unknown source, a wrong number, a source twice, nothing left.
-  Menu(const std::string& sources, size_t layer, size_t layers);
+  Menu(const std::string& sources, const MixerPlace& place);
 
   /// Candidate types, in the order of their learned logits.
   const std::vector<std::string>& types() const { return types_; }
   /// The type of each of the K slots of a sequence of N tokens.
   Index slot_types(size_t N) const;
-  bool scans() const { return !sources_.empty() && sources_.back()->scans(); }
+  bool scans() const { return sources_.back()->scans(); }
 
-  /// Candidates [B,N,G,K] of the sources that do not scan (-1 elsewhere). scene.scores is null.
-  Index offer(const Scene& scene) const;
-  /// Lets the scanning source fill its columns of `to` and of the scores.
-  void scan(const Scene& scene, Index& to) const;
+  struct Offer {
+    Index to;      ///< [B,N,G,K]; -1: none
+    Index scored;  ///< the same, -1 also where a source scores its candidates itself
+    Var logits;    ///< [B,N,H,K] of the sources' own; empty: none
+  };
+  /// Candidates of the sources that do not scan (-1 in the columns of the one that does).
+  Offer offer(const Scene& scene) const;
+  /// Lets the scanning source fill its columns of the index and of the scores.
+  void scan(const Scene& scene, Offer& offer) const;
 
  private:
-  std::vector<std::unique_ptr<CandidateSource>> sources_;
+  std::vector<const CandidateSource*> sources_;
   std::vector<std::string> types_;
 };
 

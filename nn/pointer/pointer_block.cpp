@@ -37,13 +37,14 @@ Index positions(const Index& candidates, const Index& chosen) {
 }
 
 /// What a reader of the pointers wants to know beside where they point.
-Pointers described(const Index& to, const Index& slot, const Array& logits,
-                   const Index& candidates) {
+Pointers described(const Index& to, const Index& slot, const Array& logits, const Index& candidates,
+                   const Index& types) {
   const size_t K = logits.shape().last(), share = to.size() / candidates.shape().rows();
   constexpr real kInfinity = std::numeric_limits<real>::infinity();
-  Pointers p{to, slot, Array(to.shape()), Array(to.shape())};
+  Pointers p{to, Index(to.shape()), Array(to.shape()), Array(to.shape())};
   for (size_t r = 0; r < to.size(); ++r) {
     const int32_t won = slot.data()[r];
+    p.type.data()[r] = won < 0 ? -1 : types.data()[won];
     real second = -kInfinity;
     for (size_t k = 0; k < K; ++k)
       if (candidates.data()[r / share * K + k] >= 0 && static_cast<int32_t>(k) != won)
@@ -81,7 +82,7 @@ PointerBlock::PointerBlock(const PointerConfig& config, const MixerPlace& place)
     : selection_(config.selection),
       encode_(place.layer == 0 ? "none" : config.encode),
       heads_(place.heads),
-      menu_(config.sources, place.layer, place.layers),
+      menu_(add<Menu>("menu", config.sources, place)),
       query_(add<Linear>("query", place.width, place.width, false)),
       key_(add<Linear>("key", place.width, place.width, false)),
       value_(add<Linear>("value", place.width, place.width, false)),
@@ -125,18 +126,24 @@ Mixed PointerBlock::operator()(const Var& a, const Pointers& below, Pass& pass) 
     query = gnomon::add(query, (*pointer_query_)(encode(a, below)));
   const Var key = key_(a), value = value_(a);
   const Var of_type = reshape(types_(a), {B, N, H, menu_.types().size()});
-  Var bias = select_columns(of_type, menu_.slot_types(N));
+  const Index types = menu_.slot_types(N);
+  Var bias = select_columns(of_type, types);
   if (mode == "gumbel") bias = gumbel(bias, pass.noise);
 
-  Index candidates = menu_.offer({pass.tokens, below, H});
+  Menu::Offer offer = menu_.offer({a, below, pass, H});
+  if (!offer.logits.value().empty()) bias = gnomon::add(bias, offer.logits);
   Array dots;
   if (menu_.scans()) {
-    dots = gathered_dot_scores(query.value(), key.value(), candidates, H, scale);
+    dots = gathered_dot_scores(query.value(), key.value(), offer.scored, H, scale);
     const Scores scores{query.value(), key.value(), scale, bias.value(), dots};
-    menu_.scan({pass.tokens, below, H, &scores}, candidates);
+    menu_.scan({a, below, pass, H, &scores}, offer);
   }
+  const Index& candidates = offer.to;
   const Targets targets(candidates, B, N, "pointer: candidates [B,N,G,K]");
-  const Var logits = gnomon::add(gathered_dot(query, key, targets, H, scale, dots), bias);
+  const bool all_scored = offer.scored.data() == candidates.data();
+  const Targets scored =
+      all_scored ? targets : Targets(offer.scored, B, N, "pointer: candidates [B,N,G,K]");
+  const Var logits = gnomon::add(gathered_dot(query, key, scored, H, scale, dots), bias);
   const Index slot = argmax(logits.value(), candidates);
   const Index to = positions(candidates, slot);
 
@@ -146,7 +153,7 @@ Mixed PointerBlock::operator()(const Var& a, const Pointers& below, Pass& pass) 
                                            static_cast<real>(pass.temperature)),
                                     value, targets);
   const Var gate = sigmoid(gnomon::add(affine(a, gate_weight_, gate_bias_), gate_read_(z)));
-  return {mul(gate, output_(z)), described(to, slot, logits.value(), candidates)};
+  return {mul(gate, output_(z)), described(to, slot, logits.value(), candidates, types)};
 }
 
 }  // namespace gnomon

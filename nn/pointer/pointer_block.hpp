@@ -35,14 +35,14 @@ class PointerBlock final : public Mixer {
   /// Throws Error(Exit::usage) for a menu or position encoding it cannot take.
   PointerBlock(const PointerConfig& config, const MixerPlace& place);
   Mixed operator()(const Var& a, const Pointers& below, Pass& pass) const override;
-  std::vector<std::string> slot_names() const override { return menu_.types(); }
+  std::vector<std::string> candidate_types() const override { return menu_.types(); }
 
  private:
   Var encode(const Var& a, const Pointers& below) const;
 
   std::string selection_, encode_;
   size_t heads_;
-  Menu menu_;
+  const Menu& menu_;
   const Linear &query_, &key_, &value_, &types_;
   const Linear* content_ = nullptr;  // encode = content: what to remember of the pointed-to token
   const Linear* pointer_query_ = nullptr;  // W_c; null when the pointer below is not encoded

@@ -18,6 +18,7 @@
 #include "core/ops/matmul.hpp"
 #include "core/ops/mean.hpp"
 #include "core/ops/mul.hpp"
+#include "core/ops/prefix_sum.hpp"
 #include "core/ops/reshape.hpp"
 #include "core/ops/rms_norm.hpp"
 #include "core/ops/scale.hpp"
@@ -135,6 +136,10 @@ std::vector<OpCase> gradient_cases() {
       {"mean", [](V v) { return mean(v[0]); }, {{3, 7}}},
       {"mul", [](V v) { return mul(v[0], v[1]); }, {{3, 7}, {3, 7}}},
       {"mul by itself", [](V v) { return mul(v[0], v[0]); }, {{3, 7}}},
+      {"prefix_sum", [](V v) { return prefix_sum(v[0]); }, {{2, 5, 3}}},
+      {"prefix_sum added",
+       [](V v) { return mul(prefix_sum(v[0]), prefix_sum(mul(v[0], v[0]))); },
+       {{1, 4, 2}}},
       {"reshape",
        [](V v) {
     return reshape(v[0], {3, 4});

@@ -58,6 +58,8 @@ std::vector<ModelCheck> model_checks() {
   for (const char* encode : {"none", "index", "hop", "content"})
     results.push_back(check("pointer", {{"encode", encode}}));
   results.push_back(check("pointer", {{"sources", "dense"}, {"selection", "gumbel"}}));
+  results.push_back(check("pointer", {{"sources", "rank:4"}}));
+  results.push_back(check("pointer", {{"sources", "window:2,learned:1,rank:3,run"}}));
   return results;
 }
 

@@ -9,9 +9,10 @@ namespace {
 class Dense final : public CandidateSource {
  public:
   std::vector<std::string> types() const override { return {"dense"}; }
-  size_t slots(size_t N) const override { return N; }
-  void offer(const Scene&, const Columns& columns) const override {
+  std::vector<size_t> slot_types(size_t N) const override { return std::vector<size_t>(N, 0); }
+  Var offer(const Scene&, const Columns& columns) const override {
     columns.fill([](size_t, int64_t n, size_t, int64_t s) { return s <= n ? s : -1; });
+    return {};
   }
 };
 

@@ -11,11 +11,12 @@ class Jump final : public CandidateSource {
   std::vector<std::string> types() const override { return {"jump"}; }
   bool per_head() const override { return true; }
   bool needs_pointers() const override { return true; }
-  void offer(const Scene& scene, const Columns& columns) const override {
+  Var offer(const Scene& scene, const Columns& columns) const override {
     columns.fill([&](size_t b, int64_t n, size_t h, int64_t) {
       const int32_t to = scene.to_below(b, n, h);
       return to >= 0 ? scene.to_below(b, to, h) : -1;
     });
+    return {};
   }
 };
 

@@ -39,13 +39,14 @@ class Match final : public CandidateSource {
     }
     return names;
   }
-  void offer(const Scene& scene, const Columns& columns) const override {
-    const Index link = links(scene.tokens);
+  Var offer(const Scene& scene, const Columns& columns) const override {
+    const Index link = links(scene.pass.tokens);
     columns.fill([&](size_t b, int64_t n, size_t, int64_t s) {
       int32_t j = link.row(b)[n];
       for (int64_t r = 0; r < s / 2 && j >= 0; ++r) j = link.row(b)[j];
       return j < 0 ? j : j + static_cast<int32_t>(s % 2);
     });
+    return {};
   }
 
  private:

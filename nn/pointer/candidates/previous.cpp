@@ -17,11 +17,12 @@ class Previous final : public CandidateSource {
   }
   bool per_head() const override { return true; }
   bool needs_pointers() const override { return true; }
-  void offer(const Scene& scene, const Columns& columns) const override {
+  Var offer(const Scene& scene, const Columns& columns) const override {
     columns.fill([&](size_t b, int64_t n, size_t h, int64_t s) {
       const int64_t to = scene.to_below(b, n, h);
       return to >= 0 && to + s <= n ? to + s : -1;
     });
+    return {};
   }
 
  private:

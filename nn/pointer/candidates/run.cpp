@@ -17,7 +17,7 @@ class Run final : public CandidateSource {
   bool per_head() const override { return true; }
   bool scans() const override { return true; }
 
-  void offer(const Scene& scene, const Columns& columns) const override {
+  Var offer(const Scene& scene, const Columns& columns) const override {
     const Scores& scores = *scene.scores;
     const auto [B, N, H, K] = dims<4>(columns.to, "run: to [B,N,H,K]");
     const size_t C = scores.query.shape().last() / H, run = columns.first;
@@ -45,6 +45,7 @@ class Run final : public CandidateSource {
         }
       }
     });
+    return {};
   }
 };
 

@@ -14,8 +14,9 @@ class Sinks final : public CandidateSource {
     for (size_t s = 0; s < count_; ++s) names.push_back(fmt::format("sink {}", s));
     return names;
   }
-  void offer(const Scene&, const Columns& columns) const override {
+  Var offer(const Scene&, const Columns& columns) const override {
     columns.fill([](size_t, int64_t n, size_t, int64_t s) { return s <= n ? s : -1; });
+    return {};
   }
 
  private:

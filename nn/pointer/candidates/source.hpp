@@ -2,8 +2,10 @@
 // A candidate source offers, for every token, a few earlier positions to which it may point. A
 // menu of sources is the candidate set C_i of a pointer layer; each source is one small file, and
 // registers itself by name. All are strictly causal (a candidate j of token i has j <= i) and cost
-// O(N) per slot.
+// O(N) per slot. A source may have parameters of its own, and logits of its own for its candidates.
 #pragma once
+
+#include <numeric>
 
 #include "core/parallel.hpp"
 #include "nn/mixers/mixer.hpp"
@@ -22,14 +24,15 @@ struct Scores {
 
 /// What a source may look at.
 struct Scene {
-  const Index& tokens;             ///< [B,N]
+  const Var& features;             ///< a [B,N,D]
   const Pointers& below;           ///< of the layer below; empty in the first layer
+  Pass& pass;                      ///< tokens [B,N], whether it is training, noise
   size_t heads;                    ///< H
   const Scores* scores = nullptr;  ///< for scanning sources only
 
   /// below.to(b, n, h), unchecked: this is the innermost loop.
   int32_t to_below(size_t b, int64_t n, size_t h) const {
-    return below.to.data()[(b * tokens.shape()[1] + static_cast<size_t>(n)) * heads + h];
+    return below.to.data()[(b * pass.tokens.shape()[1] + static_cast<size_t>(n)) * heads + h];
   }
 };
 
@@ -54,25 +57,33 @@ struct Columns {
   }
 };
 
-class CandidateSource {
+class CandidateSource : public Module {
  public:
-  virtual ~CandidateSource() = default;
   /// The number in a menu, "window:5"; sources without one refuse it. Throws Error(Exit::usage).
   virtual void set(size_t count) {
     fail(Exit::usage, "this source takes no number, got ':{}'", count);
   }
+  /// Called once, after set(): declares parameters, if there are any.
+  virtual void build(const MixerPlace&) {}
   /// A name for each kind of candidate it offers: "window -1". The layer learns a logit for each.
   virtual std::vector<std::string> types() const = 0;
-  /// Candidates per token in a sequence of N: one for each type, unless a source says otherwise
-  /// (then all are of its first type).
-  virtual size_t slots(size_t N) const { return (void)N, types().size(); }
+  /// The type of each of its slots in a sequence of N tokens: one slot a type, unless it says more.
+  virtual std::vector<size_t> slot_types(size_t) const {
+    std::vector<size_t> each(types().size());
+    std::iota(each.begin(), each.end(), size_t{0});
+    return each;
+  }
   /// Do the candidates differ from head to head?
   virtual bool per_head() const { return false; }
   /// Does it offer nothing without pointers of a layer below?
   virtual bool needs_pointers() const { return false; }
   /// Does it choose by the scores of the slots before it? (then it comes last in the menu)
   virtual bool scans() const { return false; }
-  virtual void offer(const Scene& scene, const Columns& columns) const = 0;
+  /// Do its own logits decide, without query . key?
+  virtual bool scores_itself() const { return false; }
+  /// Fills its columns. Returns logits [B,N,H,slots] of its own, added to those of the layer; an
+  /// empty Var: none.
+  virtual Var offer(const Scene& scene, const Columns& columns) const = 0;
 
  protected:
   /// For set(): the checked count.

@@ -14,8 +14,9 @@ class Window final : public CandidateSource {
     for (size_t s = 0; s < width_; ++s) names.push_back(fmt::format("window -{}", s));
     return names;
   }
-  void offer(const Scene&, const Columns& columns) const override {
+  Var offer(const Scene&, const Columns& columns) const override {
     columns.fill([](size_t, int64_t n, size_t, int64_t s) { return n >= s ? n - s : -1; });
+    return {};
   }
 
  private:

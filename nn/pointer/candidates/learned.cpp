@@ -1,0 +1,138 @@
+// nn/pointer/candidates/learned.cpp
+// learned:r   token i may point at earlier positions with a similar learned code, its mates, and at
+//             the position after each.     cost N (3 r) 2 slots per head, and the code's projection
+//
+//   u_i = W_u a_i / |W_u a_i|  (16 numbers a head); 3 rounds of 8 fixed random directions cut u
+//   into
+//   buckets; the r latest earlier positions in the bucket of each round are mates. Each mate j
+//   offers
+//   j and j + 1, with the logit strength * (u_i . u_mate); strength learned, 4 at first.
+//   training: 4 random earlier positions are mates too. Buckets alone never show a pair of tokens
+//   that should meet but do not yet, so the code could not learn from it.
+// "match" with codes that the layer learns (Kitaev et al., "Reformer", 2020, hash by random
+// rotations; keys equal queries there too). Unlike "match" it is told nothing about the tokens.
+#include "core/ops/add.hpp"
+#include "core/ops/affine.hpp"
+#include "core/ops/gathered_dot.hpp"
+#include "core/ops/reshape.hpp"
+#include "core/ops/rms_norm.hpp"
+#include "core/ops/scale.hpp"
+#include "core/ops/select_columns.hpp"
+#include "nn/linear.hpp"
+#include "nn/pointer/candidates/source.hpp"
+
+namespace gnomon {
+namespace {
+
+constexpr size_t kCode = 16, kRounds = 3, kBits = 8, kExplore = 4;
+
+class Learned final : public CandidateSource {
+ public:
+  void set(size_t count) override { latest_ = checked(count, 1, 64); }
+  void build(const MixerPlace& place) override {
+    heads_ = place.heads;
+    code_ = &add<Linear>("code", place.width, heads_ * kCode, false);
+    strength_ = &param("strength", {1, 1}, init::constant(4));
+    Random random(0x676e6f6d6f6e, place.layer);  // fixed: the directions are no parameters
+    directions_ = random.normal({kRounds * kBits, kCode});
+  }
+  std::vector<std::string> types() const override {
+    std::vector<std::string> names;
+    for (size_t r = 0; r < latest_; ++r) {
+      names.push_back(fmt::format("learned {}", r));
+      names.push_back(fmt::format("learned {} +1", r));
+    }
+    names.insert(names.end(), {"explored", "explored +1"});
+    return names;
+  }
+  /// Slots 2 m and 2 m + 1 are mate m and the position after it; mates of equal recency share a
+  /// type.
+  std::vector<size_t> slot_types(size_t) const override {
+    std::vector<size_t> all;
+    for (size_t m = 0; m < mates(); ++m) {
+      const size_t recency = m < kRounds * latest_ ? m % latest_ : latest_;
+      all.insert(all.end(), {2 * recency, 2 * recency + 1});
+    }
+    return all;
+  }
+  bool per_head() const override { return true; }
+
+  Var offer(const Scene& scene, const Columns& columns) const override {
+    const auto [B, N, D] = dims<3>(scene.features.value(), "learned: a [B,N,D]");
+    const size_t M = mates();
+    const Var rows = reshape((*code_)(scene.features), {B * N * heads_, kCode});
+    const Var unit = scale(rms_norm(rows, ones({kCode})), 1 / std::sqrt(real(kCode)));
+    const Var u = reshape(unit, {B, N, heads_ * kCode});
+    const Index mate = mates_of(buckets(u.value()), scene.pass);
+    columns.fill([&, N = N](size_t b, int64_t n, size_t h, int64_t s) {
+      const int32_t j = mate.row((b * N + static_cast<size_t>(n)) * heads_ + h)[s / 2];
+      return j < 0 ? j : j + static_cast<int32_t>(s % 2);
+    });
+    const Targets targets(mate, B, N, "learned: mates [B,N,H,M]");
+    const Var alike = gathered_dot(u, u, targets, heads_, 1);
+    const Var logit = affine(reshape(alike, {B * N * heads_ * M, 1}), *strength_);
+    Index twice({2 * M});
+    for (size_t s = 0; s < 2 * M; ++s) twice.data()[s] = static_cast<int32_t>(s / 2);
+    return select_columns(reshape(logit, {B, N, heads_, M}), twice);
+  }
+
+ private:
+  size_t mates() const { return kRounds * latest_ + kExplore; }
+
+  /// bucket[b,n,h,round]: the signs of u along the round's directions, as a number.
+  Index buckets(const Array& u) const {
+    const auto [B, N, unused] = dims<3>(u, "learned: u [B,N,H 16]");
+    const Array along = affine(u.reshaped({B * N * heads_, kCode}), directions_).value();
+    Index bucket({B, N, heads_, kRounds});
+    for (size_t e = 0; e < bucket.size(); ++e) {
+      int32_t bits = 0;
+      for (size_t bit = 0; bit < kBits; ++bit)
+        bits = 2 * bits + (along.data()[e * kBits + bit] > 0 ? 1 : 0);
+      bucket.data()[e] = bits;
+    }
+    return bucket;
+  }
+
+  /// mate[b,n,h,m], all earlier than n: the latest in each round's bucket, then explored ones.
+  Index mates_of(const Index& bucket, Pass& pass) const {
+    const auto [B, N, H, R] = dims<4>(bucket, "learned: buckets [B,N,H,3]");
+    const size_t M = mates(), known = R * latest_;
+    Index mate({B, N, H, M}, -1);
+    parallel_for(B * H * R, 1, [&, N = N, H = H, R = R](size_t begin, size_t end) {
+      std::vector<int32_t> last(size_t{1} << kBits), before(N);
+      for (size_t chain = begin; chain < end; ++chain) {
+        const size_t b = chain / (H * R), h = chain / R % H, round = chain % R;
+        std::fill(last.begin(), last.end(), -1);
+        for (size_t n = 0; n < N; ++n) {
+          const size_t row = (b * N + n) * H + h;
+          int32_t& newest = last[static_cast<size_t>(bucket.row(row)[round])];
+          before[n] = newest;
+          int32_t j = newest;
+          for (size_t r = 0; r < latest_ && j >= 0; ++r, j = before[static_cast<size_t>(j)])
+            mate.row(row)[round * latest_ + r] = j;
+          newest = static_cast<int32_t>(n);
+        }
+      }
+    });
+    if (!pass.training) return mate;
+    const Array drawn = pass.noise.uniform({B, N, H, kExplore});
+    for (size_t row = 0; row < B * N * H; ++row)
+      if (const auto n = static_cast<real>(row / H % N); n > 0)
+        for (size_t e = 0; e < kExplore; ++e)
+          mate.row(row)[known + e] =
+              static_cast<int32_t>(std::min(n - 1, std::floor(drawn.row(row)[e] * n)));
+    return mate;
+  }
+
+  size_t latest_ = 2, heads_ = 1;
+  const Linear* code_ = nullptr;
+  const Var* strength_ = nullptr;
+  Array directions_;
+};
+
+const Registration<CandidateSource> kLearned{
+    "learned", "learned:r - earlier positions with a similar learned code, and their successors",
+    [] { return std::make_unique<Learned>(); }};
+
+}  // namespace
+}  // namespace gnomon

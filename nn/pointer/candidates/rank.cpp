@@ -1,0 +1,133 @@
+// nn/pointer/candidates/rank.cpp
+// rank:k      token i may point at the position whose count reaches its own: counting instead of
+//             matching.        cost O(N log N) to search and N k per head in training, N per head
+//             after
+//
+//   g_j = sigmoid(w_k . a_j + b_k)   c_j = sum over m <= j of g_m      how many members up to j
+//   r_i = sum over m <= i of sigmoid(w_q . a_m + b_q)                  how many are asked for by i
+//   hard: gates above one half count one, the others nothing; to_i = the first j <= i with
+//   c_j >= r_i, none while r_i = 0.
+//   training: the k positions around the place where c reaches r_i, with the logits
+//             -exp(beta) (r_i - c_j)^2 + log g_j             beta learned, 1 at first
+// The n-th query reads the n-th member of a class that nobody named: selective copying, positions.
+// Gates stay soft throughout training: annealed ones freeze on the wrong side.
+#include <algorithm>
+
+#include "core/ops/add.hpp"
+#include "core/ops/affine.hpp"
+#include "core/ops/exp.hpp"
+#include "core/ops/gathered_dot.hpp"
+#include "core/ops/log.hpp"
+#include "core/ops/mul.hpp"
+#include "core/ops/prefix_sum.hpp"
+#include "core/ops/reshape.hpp"
+#include "core/ops/scale.hpp"
+#include "core/ops/select_columns.hpp"
+#include "core/ops/sigmoid.hpp"
+#include "nn/pointer/candidates/source.hpp"
+
+namespace gnomon {
+namespace {
+
+/// One gate for each head: a logit from the features. Most tokens are no members at first.
+struct Gate final : Module {
+  Gate(size_t width, size_t heads, double closed)
+      : weight(param("weight", {heads, width}, init::normal(0.1))),
+        bias(param("bias", {heads}, init::constant(closed))) {}
+  Var operator()(const Var& a) const { return affine(a, weight, bias); }
+  Var &weight, &bias;
+};
+
+/// How many of the logits up to each token are positive: [B,N,H].
+Array hard_counts(const Array& logits) {
+  Array open(logits.shape());
+  for (size_t e = 0; e < open.size(); ++e) open.data()[e] = logits.data()[e] > 0 ? 1 : 0;
+  return prefix_sum(open).value();
+}
+
+class Rank final : public CandidateSource {
+ public:
+  void set(size_t count) override { window_ = checked(count, 1, 4096); }
+  void build(const MixerPlace& place) override {
+    member_ = &add<Gate>("member", place.width, place.heads, -1.0);
+    query_ = &add<Gate>("query", place.width, place.heads, -2.0);
+    sharpness_ = &param("sharpness", {1, 1}, init::constant(1));
+  }
+  std::vector<std::string> types() const override { return {"rank"}; }
+  std::vector<size_t> slot_types(size_t) const override { return std::vector<size_t>(window_, 0); }
+  bool per_head() const override { return true; }
+  bool scores_itself() const override { return true; }
+
+  Var offer(const Scene& scene, const Columns& columns) const override {
+    const Var member = (*member_)(scene.features), query = (*query_)(scene.features);
+    if (!scene.pass.training) {
+      fill(columns, hard_counts(member.value()), hard_counts(query.value()), false);
+      return {};
+    }
+    const Var gate = sigmoid(member);
+    const Var count = prefix_sum(gate), asked = prefix_sum(sigmoid(query));
+    fill(columns, count.value(), asked.value(), true);
+    return logits(columns, gate, count, asked);
+  }
+
+ private:
+  /// The window around (or, when not soft, the one position at) which the count reaches what is
+  /// asked for. Both counts only grow, so the place is found by bisection.
+  void fill(const Columns& columns, const Array& count, const Array& asked, bool soft) const {
+    const auto [B, N, H] = dims<3>(count, "rank: counts [B,N,H]");
+    parallel_for(B * H, 1, [&, N = N, H = H](size_t begin, size_t end) {
+      std::vector<real> reached(N);
+      for (size_t pair = begin; pair < end; ++pair) {
+        const size_t b = pair / H, h = pair % H, K = columns.to.shape()[3];
+        for (size_t n = 0; n < N; ++n) reached[n] = count.data()[(b * N + n) * H + h];
+        for (size_t n = 0; n < N; ++n) {
+          const real goal = asked.data()[(b * N + n) * H + h];
+          const auto last = reached.begin() + static_cast<std::ptrdiff_t>(n + 1);
+          const auto at =
+              static_cast<size_t>(std::lower_bound(reached.begin(), last, goal) - reached.begin());
+          int32_t* to = columns.to.data() + ((b * N + n) * H + h) * K + columns.first;
+          if (!soft) {
+            to[0] = goal > 0 && at <= n ? static_cast<int32_t>(at) : -1;
+            continue;
+          }
+          const size_t first =
+              std::min(at - std::min(at, window_ / 2), n + 1 - std::min(n + 1, window_));
+          for (size_t k = 0; k < window_; ++k)
+            to[k] = first + k <= n ? static_cast<int32_t>(first + k) : -1;
+        }
+      }
+    });
+  }
+
+  Var logits(const Columns& columns, const Var& gate, const Var& count, const Var& asked) const {
+    const auto [B, N, H] = dims<3>(count.value(), "rank: counts [B,N,H]");
+    const size_t K = columns.to.shape()[3], k = window_;
+    Index own({B, N, H, k});
+    for (size_t row = 0; row < B * N * H; ++row)
+      std::copy_n(columns.to.data() + row * K + columns.first, k, own.row(row));
+    const Targets targets(own, B, N, "rank: candidates [B,N,H,k]");
+    // A number for each head is a row of width one: "gathering" it is a product with one.
+    const auto at_candidates = [&, H = H](const Var& x) {
+      return gathered_dot(ones(x.shape()), x, targets, H, 1);
+    };
+    const Var wanted = select_columns(reshape(asked, {B, N, H, 1}), Index({k}, 0));
+    const Var off = gnomon::add(wanted, scale(at_candidates(count), -1));
+    const Var squared = reshape(mul(off, off), {B * N * H * k, 1});
+    const Var penalty = reshape(affine(squared, exp(*sharpness_)), {B, N, H, k});
+    constexpr real kTiny = real(1e-9);  // log of a gate that rounds to zero
+    const Var tiny = Array(gate.shape(), kTiny);
+    return gnomon::add(at_candidates(log(gnomon::add(gate, tiny))), scale(penalty, -1));
+  }
+
+  size_t window_ = 16;
+  const Gate *member_ = nullptr, *query_ = nullptr;
+  const Var* sharpness_ = nullptr;
+};
+
+const Registration<CandidateSource> kRank{
+    "rank",
+    "rank:k - where a learned count reaches the token's own; k places around it in training",
+    [] { return std::make_unique<Rank>(); }};
+
+}  // namespace
+}  // namespace gnomon
