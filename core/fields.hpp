@@ -4,8 +4,7 @@
 //
 //   struct CopyConfig {
 //     size_t symbols = 20;
-//     void declare(Fields& f) { f.integer("symbols", symbols, 2, 4096, "how many different
-//     symbols"); }
+//     void declare(Fields& f) { f.integer("symbols", symbols, 2, 4096, "how many symbols"); }
 //   };
 #pragma once
 

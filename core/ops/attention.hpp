@@ -11,9 +11,8 @@
 //   memory: O(N).
 //
 // The sum over j streams over blocks of keys with a running maximum (Milakov and Gimelshein,
-// "Online
-// normalizer calculation for softmax", 2018; Rabe and Staats, "Self-attention does not need O(n^2)
-// memory", 2021; blocks, and the recomputation of p in the backward pass: Dao et al.,
+// "Online normalizer calculation for softmax", 2018; Rabe and Staats, "Self-attention does not need
+// O(n^2) memory", 2021; blocks, and the recomputation of p in the backward pass: Dao et al.,
 // "FlashAttention", 2022). Blocks stand transposed, [keys, queries]: a register holds one key's
 // scores of many queries, so maximum and sum over the keys never cross lanes, and any C fits.
 #pragma once
@@ -56,8 +55,8 @@ struct AttentionPlan {
   /// s[key j, query i] of one block, transposed; `queries` is [C, kQueries], scaled by
   /// score_scale().
   /// `block` [kKeys, C] receives the keys: their rows, H C apart, would keep evicting each other
-  /// from
-  /// the first cache. Keys above the diagonal get -infinity, so that their weight is exactly 0.
+  /// from the first cache. Keys above the diagonal get -infinity, so that their weight is exactly
+  /// 0.
   void scores(size_t b, size_t h, size_t first, const real* queries, size_t key, size_t keys,
               const Array& k, real* block, real* s) const {
     using simd::kLanes, simd::Pack;

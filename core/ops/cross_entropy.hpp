@@ -1,11 +1,9 @@
 // core/ops/cross_entropy.hpp
 // cross_entropy: how surprised the logits are by the targets, in nats, averaged.
 //
-//   y = 1/S sum_r (log sum_v exp(logits[r,v]) - logits[r, targets[r]])     over the S rows with a
-//   target
+//   y = 1/S sum_r (log sum_v exp(logits[r,v]) - logits[r, targets[r]])     over the S rows scored
 //   logits [...,V], targets [...] in [-1,V), -1: the row is not scored  ->  y [] (a scalar)
-//   backward: dlogits[r,v] = dy / S (softmax(logits[r,:])[v] - [v = targets[r]]); 0 where not
-//   scored
+//   backward: dlogits[r,v] = dy / S (softmax(logits[r,:])[v] - [v = targets[r]]); else 0
 //   Keeps the logits and one number for every row.
 #pragma once
 

@@ -3,8 +3,7 @@
 //
 //   y[b,m,:] = x[b, to[b,m], :]          0 where to is -1 (reads nothing)
 //   x [B,R,D], to [B,M] in [-1,R)  ->  y [B,M,D]        cost: B M rows, never M R
-//   backward: a row with many readers gets the sum.     dx[b,j,:] = sum of dy[b,m,:] over to[b,m] =
-//   j
+//   backward: a row with many readers gets the sum.  dx[b,j,:] = sum of dy[b,m,:] for to[b,m] = j
 //   `to` is discrete and receives no gradient.
 #pragma once
 

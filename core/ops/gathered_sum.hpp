@@ -2,8 +2,7 @@
 // gathered_sum: every head reads its K candidates, weighted.
 //
 //   z[b,n,h,:] = sum_k w[b,n,h,k] v[b, to[b,n,g,k], h, :]              -1 in `to` adds nothing
-//   w [B,N,H,K], v [B,N,H C] (a head is a slice of the last axis), to [B,N,G,K] in [-1,N), G = 1 or
-//   H
+//   w [B,N,H,K], v [B,N,H C] (a head is a slice of the last axis), to [B,N,G,K] in [-1,N), G 1 or H
 //   -> z [B,N,H C]             cost: B N G K rows read; never N x N
 //   backward: dw[b,n,h,k] = dz[b,n,h] . v[.., to, h];   dv[b,j,h] = the sum of w[b,n,h,k] dz[b,n,h]
 //   over all (n,k) with to[b,n,g,k] = j, by the inverse index.

@@ -3,9 +3,8 @@
 //
 //   y[r,k] = x[r,k] - log sum_l exp(x[r,l])      over the k that are not masked
 //   x [...,K]  ->  y [...,K]; masked entries are the lowest finite number: exp gives 0 for it, and
-//   so
-//   does a product with 0, where minus infinity would give NaN
-//   backward: dx = dy - exp(y) sum_l dy_l        over the k that are not masked; 0 elsewhere
+//   so does a product with 0, where minus infinity would give NaN backward: dx = dy - exp(y) sum_l
+//   dy_l        over the k that are not masked; 0 elsewhere
 #pragma once
 
 #include "core/simd/row.hpp"

@@ -18,8 +18,8 @@ std::vector<real> alibi_slopes(size_t heads);
 
 /// y = output(attention(q, k, v)),  [q; k; v] = projection(a), the three in this order as in
 /// PyTorch's in_proj. With position "rope", q and k are turned (rotary); with "alibi", near keys
-/// are
-/// preferred. Parameters: projection.weight [3D,D], projection.bias [3D]; output, a Linear(D, D).
+/// are preferred. Parameters: projection.weight [3D,D], projection.bias [3D]; output, a Linear(D,
+/// D).
 class MultiHeadAttention final : public Mixer {
  public:
   /// `fused`: the op attention(), or else its composed reference. Throws Error(Exit::usage): rope

@@ -1,8 +1,7 @@
 // nn/pointer/pointer_block.hpp
 // The layer in which every token points ("Pointer", arXiv 2508.02631, section 3).
 //
-//   q_i = W_q a_i + W_c c_i    k_j = W_k a_j    v_j = W_v a_j       c_i: the pointer of the layer
-//   below
+//   q_i = W_q a_i + W_c c_i    k_j = W_k a_j    v_j = W_v a_j       c_i: the pointer below
 //   C_i = the menu's candidates of token i, K of them, each j <= i and of a type t
 //   s_ij = q_i . k_j / sqrt(C) + w_t . a_i + b_t                    j in C_i, per head
 //   to_i = argmax_j s_ij           z_i = v_{to_i}  (in training: as the selection mode says)
@@ -11,10 +10,9 @@
 // Letters: B batch | N tokens | D width | H heads | C = D / H | K candidates | to[b,n,h].
 // Cost: O(N (D D + K D)); the paper's argmax over all j is the menu "dense".
 // Differs from the paper: the candidate set (an argmax over all j of a free score is quadratic);
-// the
-// logit of the candidate's type (without it "my left neighbour" cannot be told from "my match");
-// noise-free annealed or straight-through selection beside Gumbel; several heads.
-// The residual sum, the norms and the feed-forward network belong to the encoder.
+// the logit of the candidate's type (without it "my left neighbour" cannot be told from "my
+// match"); noise-free annealed or straight-through selection beside Gumbel; several heads. The
+// residual sum, the norms and the feed-forward network belong to the encoder.
 #pragma once
 
 #include "nn/linear.hpp"

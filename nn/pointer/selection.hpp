@@ -6,8 +6,7 @@
 //   gumbel            softmax((logits + noise) / tau)     its own (Jang et al. 2017)
 //   straight-through  one-hot of the argmax               that of softmax(logits / tau)
 //   hard              one-hot of the argmax               through the probability p of the chosen:
-//                                                         the value is multiplied by p / stop(p) =
-//                                                         1
+//                                                         the value is times p / stop(p) = 1
 // Outside of training every mode is hard: one argmax, one row read.
 #pragma once
 

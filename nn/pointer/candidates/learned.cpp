@@ -2,13 +2,12 @@
 // learned:r   token i may point at earlier positions with a similar learned code, its mates, and at
 //             the position after each.     cost N (3 r) 2 slots per head, and the code's projection
 //
-//   u_i = W_u a_i / |W_u a_i|  (16 numbers a head); 3 rounds of 8 fixed random directions cut u
-//   into
+//   u_i = W_u a_i / |W_u a_i|, 16 numbers a head. 3 rounds of 8 fixed random directions cut u into
 //   buckets; the r latest earlier positions in the bucket of each round are mates. Each mate j
-//   offers
-//   j and j + 1, with the logit strength * (u_i . u_mate); strength learned, 4 at first.
-//   training: 4 random earlier positions are mates too. Buckets alone never show a pair of tokens
+//   offers j and j + 1, with the logit strength (u_i . u_j); strength learned, 4 at first.
+//   In training 4 random earlier positions are mates too: buckets alone never show a pair of tokens
 //   that should meet but do not yet, so the code could not learn from it.
+//
 // "match" with codes that the layer learns (Kitaev et al., "Reformer", 2020, hash by random
 // rotations; keys equal queries there too). Unlike "match" it is told nothing about the tokens.
 #include "core/ops/add.hpp"

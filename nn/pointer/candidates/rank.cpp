@@ -1,7 +1,6 @@
 // nn/pointer/candidates/rank.cpp
 // rank:k      token i may point at the position whose count reaches its own: counting instead of
-//             matching.        cost O(N log N) to search and N k per head in training, N per head
-//             after
+//             matching.               cost per head: O(N log N) to search; N k in training, else N
 //
 //   g_j = sigmoid(w_k . a_j + b_k)   c_j = sum over m <= j of g_m      how many members up to j
 //   r_i = sum over m <= i of sigmoid(w_q . a_m + b_q)                  how many are asked for by i
