@@ -20,6 +20,7 @@ variations=(
   "one menu for all layers|--sources window:4,sinks:2,match:2,previous:2,jump,neighbour,run"
   "without run|--sources window:5/window:4,sinks:2,match:2/$below"
   "without match|--sources window:5/window:4,sinks:2,run/window:2,sinks:2,previous:2,jump,neighbour,run"
+  "learned, not match|--sources window:5,learned:2/window:4,sinks:2,learned:2,run/window:2,sinks:2,previous:2,jump,neighbour,run"
   "window only|--sources window:16"
   "dense, as in the paper|--sources dense --selection gumbel --temperature 1 --final-temperature 1"
   "dense, annealed|--sources dense"
