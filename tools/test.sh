@@ -15,6 +15,9 @@ esac
 # An allocation that no machine can serve is refused with a sentence: let it fail, not abort.
 export ASAN_OPTIONS=allocator_may_return_null=1
 
+# Tests run side by side: a thread that waits should not spin on the other's core.
+export OMP_WAIT_POLICY=passive
+
 tools/setup.sh
 cmake -S . -B "$build" -G Ninja -DGNOMON_SANITIZE=$sanitize -DGNOMON_TESTS=ON >/dev/null
 cmake --build "$build" -- --quiet

@@ -24,7 +24,7 @@ inline Array gathered_dot_scores(const Array& q, const Array& key, const Index& 
   expect_shape(key, q.shape(), "gathered_dot: key [B,N,D]");
   expect(Bt == B && Nt == N, "gathered_dot: to [B,N,G,K]: expected B = {}, N = {}, got shape {}", B,
          N, to.shape());
-  expect(D % heads == 0 && (G == 1 || G == heads),
+  expect(heads > 0 && D % heads == 0 && (G == 1 || G == heads),
          "gathered_dot: expected D divisible by H and G = 1 or H, got D = {}, H = {}, G = {}", D,
          heads, G);
   const size_t H = heads;

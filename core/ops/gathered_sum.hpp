@@ -24,7 +24,7 @@ inline Var gathered_sum(const Var& w, const Var& v, const Targets& to) {
   expect(Bv == B && Nv == N && Bt == B && Nt == N && Kt == K && to.rows() == N && to.groups() == B,
          "gathered_sum: expected B = {}, N = {}, K = {} everywhere, got v {} and to {}", B, N, K,
          v.shape(), to.index().shape());
-  expect(D % H == 0 && (G == 1 || G == H),
+  expect(H > 0 && D % H == 0 && (G == 1 || G == H),
          "gathered_sum: expected D divisible by H and G = 1 or H, got D = {}, H = {}, G = {}", D, H,
          G);
   counters.rows_read += B * N * G * K;
