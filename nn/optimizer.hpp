@@ -1,7 +1,7 @@
 // nn/optimizer.hpp
 // AdamW: a step along the running mean of the gradient, in units of its running size; weights decay
 // apart from it. One pass over memory for each parameter (28 bytes a number in float), because
-// the arithmetic is cheap and the memory is not: nine separate passes take 3.5 times as long.
+// the arithmetic is cheap and the memory is not: separate passes would read and write it again.
 //
 // Source: Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019, Algorithm 2,
 // in the form of PyTorch (the decay is multiplied by the rate; epsilon stands outside of the root).
