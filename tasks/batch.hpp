@@ -8,7 +8,7 @@ namespace gnomon {
 
 struct Batch {
   Index tokens;   ///< [B,N] in [0,V)
-  Index targets;  ///< [B,N] the token to predict at n having seen tokens 0..n; -1: not scored
+  Index targets;  ///< [B,N] the answer to give at n having seen tokens 0..n; -1: not scored
 };
 
 }  // namespace gnomon

@@ -38,8 +38,8 @@ class Task {
   virtual Batch test_batch(size_t batch, size_t length, Random random) const = 0;
   /// The right answers found without looking at batch.targets: [B,N], any value where not scored.
   virtual Index oracle(const Batch& batch) const = 0;
-  /// Token accuracy of the best guess that ignores the input.
-  virtual double chance() const = 0;
+  /// Token accuracy, in test batches of this length, of the best guess that ignores the input.
+  virtual double chance(size_t length) const = 0;
   /// Whether the loss means bits per byte of real data (then results show them).
   virtual bool in_bits_per_byte() const { return false; }
   /// Where it does: the bits per byte of a model that knows how often each byte occurs in the

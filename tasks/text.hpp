@@ -37,7 +37,7 @@ class TextTask final : public Task {
   /// Exact for all crops whose bytes occur once. Throws Error for a crop that is in neither split.
   Index oracle(const Batch& batch) const override;
   /// How often the commonest byte of the train split stands in the validation split.
-  double chance() const override { return chance_; }
+  double chance(size_t) const override { return chance_; }
   bool in_bits_per_byte() const override { return true; }
   /// -mean log2 p(byte) over the validation split; p = (count + 1) / (all + 256) in the train
   /// split.

@@ -5,53 +5,19 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 
-#include "tasks/copy.hpp"
-#include "tasks/text.hpp"
+#include "tests/tasks.hpp"
 
 using namespace gnomon;
 
 namespace {
 
-// A file that exists as long as the test case.
-struct TemporaryFile {
-  explicit TemporaryFile(const std::string& content) {
-    static int count = 0;
-    path = (std::filesystem::temp_directory_path() /
-            fmt::format("gnomon-test-tasks-{}-{}", getpid(), count++))
-               .string();
-    std::ofstream(path, std::ios::binary) << content;
-  }
-  ~TemporaryFile() { std::filesystem::remove(path); }
-  std::string path;
-};
-
-using Options = std::vector<std::pair<std::string, std::string>>;
-
-std::unique_ptr<Task> make_task(const std::string& name, const Options& options) {
-  auto task = make_registered<Task>(name, "task");
-  Fields fields;
-  task->declare(fields);
-  for (const auto& [option, value] : options) fields.set(option, value);
-  task->prepare();
-  return task;
-}
-
-// Independent bytes, one in four an 'e': no 24 of them occur twice.
-std::string noise(size_t size) {
-  Random random(7);
-  std::string text(size, 'e');
-  for (char& c : text)
-    if (random.below(4)) c = static_cast<char>(random.below(256));
-  return text;
-}
-
 struct Row {
   std::string task;
-  Options options;
+  TaskOptions options;
   size_t length;
   uint64_t fingerprint;
+  bool shown = true;  // is each answer the next token?
 };
 
 std::vector<Row> rows() {
@@ -59,16 +25,43 @@ std::vector<Row> rows() {
   return {
       {"copy", {{"payload", "8"}}, 21, 477176465966134720u},
       {"copy", {{"payload", "5"}, {"symbols", "3"}, {"gap-symbols", "4"}}, 40, 104639585490791363u},
+      {"copy", {{"payload", "4"}, {"gap-symbols", "0"}}, 20, 1448726914461700832u},
+      {"copy", {{"payload", "0"}, {"symbols", "32"}, {"nearest", "6"}}, 12, 10816290110158420736u},
+      {"induction", {}, 20, 2868591808402749658u},
+      {"khop", {{"hops", "4"}}, 30, 2512540292143970446u, false},
+      {"khop",
+       {{"hops", "2"}, {"test-hops", "1"}, {"symbols", "6"}},
+       200,
+       15626424088281463456u,
+       false},
+      {"listops", {{"shortest", "4"}}, 30, 5773671018404927584u, false},
+      {"listops",
+       {{"shortest", "40"}, {"depth", "4"}, {"arguments", "5"}},
+       60,
+       6293026067022194026u,
+       false},
+      {"mqar", {{"vocabulary", "32"}}, 24, 1086153298841322853u, false},
+      {"mqar",
+       {{"pairs", "6"},
+        {"fewest-pairs", "2"},
+        {"test-pairs", "8"},
+        {"vocabulary", "40"},
+        {"power", "1"},
+        {"random-non-queries", "true"}},
+       40,
+       2011691399045511487u,
+       false},
+      {"passkey", {}, 40, 12236224409810320263u},
+      {"passkey", {{"digits", "3"}}, 16, 5490241439442305937u},
+      {"selective-copy", {{"payload", "5"}}, 20, 7114206128074517955u, false},
+      {"selective-copy",
+       {{"payload", "4"}, {"symbols", "3"}, {"noise-symbols", "4"}},
+       12,
+       11224321173297516584u,
+       false},
       {"text", {{"file", kNoise.path}}, 24, 11218593587333677626u},
   };
 }
-
-struct Numbers {
-  std::vector<int32_t> tokens, targets;
-  explicit Numbers(const Batch& b)
-      : tokens(b.tokens.begin(), b.tokens.end()), targets(b.targets.begin(), b.targets.end()) {}
-  bool operator==(const Numbers&) const = default;
-};
 
 size_t scored(const Batch& batch) {
   return static_cast<size_t>(
@@ -96,31 +89,6 @@ uint64_t fingerprint(const Task& task, size_t length) {
       take(batch.targets);
     }
   return hash;
-}
-
-std::string source(const std::string& name) {
-  std::ifstream in(std::string(GNOMON_SOURCE_DIR) + "/tasks/" + name);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-// The first sequence as the headers print it: "//   token      3  1"; "." is not scored.
-template <class Show>
-std::string line(const char* what, const Index& numbers, Show&& show) {
-  std::string text = fmt::format("//   {:<7}", what);
-  for (size_t n = 0; n < numbers.shape().last(); ++n)
-    text += fmt::format("{:>3}", numbers.row(0)[n] < 0 ? "." : show(numbers.row(0)[n]));
-  return text + "\n";
-}
-
-std::string sentence(Exit code, const std::function<void()>& act) {
-  try {
-    act();
-  } catch (const Error& e) {
-    CHECK(e.code() == code);
-    return e.what();
-  }
-  FAIL("no error");
-  return "";
 }
 
 }  // namespace
@@ -167,7 +135,8 @@ TEST_CASE("every task: tokens and targets are in range, and what is shown is wha
         expect_below(batch.targets, task->vocabulary(), "targets [B,N]", -1);
         for (size_t b = 0; b < B; ++b)
           for (size_t n = 0; n + 1 < N; ++n)
-            if (batch.targets(b, n) >= 0) CHECK(batch.targets(b, n) == batch.tokens(b, n + 1));
+            if (row.shown && batch.targets(b, n) >= 0)
+              CHECK(batch.targets(b, n) == batch.tokens(b, n + 1));
       }
   }
 }
@@ -197,9 +166,17 @@ TEST_CASE("every task: the commonest answer of the training batches scores the s
     const auto guess =
         static_cast<int32_t>(std::max_element(counts.begin(), counts.end()) - counts.begin());
 
-    const Batch batch = task->test_batch(400, row.length, Random(2));
-    const double p = task->chance(),
-                 deviation = std::sqrt(p * (1 - p) / static_cast<double>(scored(batch)));
+    // The answers of one sequence may depend on each other, those of two do not.
+    const Batch batch = task->test_batch(2400, row.length, Random(2));
+    const double p = task->chance(row.length), all = static_cast<double>(scored(batch));
+    double squares = 0;
+    for (size_t b = 0; b < 2400; ++b) {
+      double excess = 0;
+      for (size_t n = 0; n < batch.targets.shape()[1]; ++n)
+        if (batch.targets(b, n) >= 0) excess += (batch.targets(b, n) == guess) - p;
+      squares += excess * excess;
+    }
+    const double deviation = std::sqrt(squares) / all;
     CHECK(p > 0);
     CHECK(std::abs(accuracy(Index(batch.targets.shape(), guess), batch) - p) < 4 * deviation);
     CHECK(4 * deviation < p / 3);  // the bound says something
@@ -228,14 +205,14 @@ TEST_CASE("tasks: wrong options are usage errors with a sentence") {
       [](const std::string& task, const std::string& option, const std::string& value) {
     return sentence(Exit::usage, [&] { make_task(task, {{option, value}}); });
   };
-  CHECK(wrong("copy", "payload", "0") ==
-        "--payload: expected a whole number from 1 to 65536, got '0'");
+  CHECK(wrong("copy", "payload", "-1") ==
+        "--payload: expected a whole number from 0 to 65536, got '-1'");
   CHECK(wrong("copy", "symbols", "1") ==
         "--symbols: expected a whole number from 2 to 65536, got '1'");
   CHECK(wrong("copy", "symbols", "-1") ==
         "--symbols: expected a whole number from 2 to 65536, got '-1'");
   CHECK(wrong("copy", "gap-symbols", "x") ==
-        "--gap-symbols: expected a whole number from 1 to 65536, got 'x'");
+        "--gap-symbols: expected a whole number from 0 to 65536, got 'x'");
   CHECK(wrong("copy", "symbol", "20") == "unknown option 'symbol'; did you mean 'symbols'?");
   CHECK(wrong("text", "validation", "0") ==
         "--validation: expected a number from 0.001 to 0.9, got '0'");
@@ -245,15 +222,28 @@ TEST_CASE("tasks: wrong options are usage errors with a sentence") {
         "--file: expected names of text files, separated by commas, got 'a.txt,,b.txt'");
 }
 
-TEST_CASE("copy: the example of the header is what the generator makes") {
-  const auto task = make_task("copy", {{"payload", "4"}});
-  CHECK(task->vocabulary() == 22);
-  const Batch batch = task->test_batch(1, 7, Random(1));
-  const auto number = [](int32_t v) { return fmt::format("{}", v); };
-  const std::string example =
-      line("token", batch.tokens, number) + line("target", batch.targets, number);
-  INFO(example);
-  CHECK(source("copy.hpp").find(example) != std::string::npos);
+TEST_CASE("every task: the example of its header is what the generator makes") {
+  struct Example {
+    std::string task, header;
+    TaskOptions options;
+    size_t length;
+  };
+  for (const Example& e : std::vector<Example>{
+           {"copy", "copy.hpp", {{"payload", "4"}}, 7},
+           {"induction", "induction.hpp", {}, 10},
+           {"khop", "khop.hpp", {{"hops", "2"}}, 14},
+           {"listops", "listops.hpp", {{"shortest", "14"}}, 18},
+           {"mqar", "mqar.hpp", {{"pairs", "3"}, {"vocabulary", "16"}}, 16},
+           {"passkey", "passkey.hpp", {{"digits", "3"}}, 16},
+           {"selective-copy", "selective_copy.hpp", {{"payload", "3"}}, 6},
+       }) {
+    const Batch batch = make_task(e.task, e.options)->test_batch(1, e.length, Random(1));
+    const auto number = [](int32_t v) { return fmt::format("{}", v); };
+    const std::string example =
+        line("token", batch.tokens, number) + line("target", batch.targets, number);
+    INFO(example);
+    CHECK(source(e.header).find(example) != std::string::npos);
+  }
 }
 
 TEST_CASE("copy: payload, gap, delimiter, payload; only the copy is scored") {
@@ -278,6 +268,33 @@ TEST_CASE("copy: payload, gap, delimiter, payload; only the copy is scored") {
   CHECK(std::all_of(std::begin(seen), std::end(seen), [](bool s) { return s; }));
 }
 
+TEST_CASE("copy: a gap of symbols, or no gap") {
+  const auto among = make_task("copy", {{"payload", "3"}, {"symbols", "5"}, {"gap-symbols", "0"}});
+  CHECK(among->vocabulary() == 6);
+  std::vector<size_t> gap(6);
+  for (uint64_t seed = 0; seed < 300; ++seed) {
+    const Batch batch = among->test_batch(1, 14, Random(seed));
+    for (size_t n = 3; n < 13; ++n) ++gap.at(static_cast<size_t>(batch.tokens(0, n)));
+    CHECK(batch.tokens(0, 13) == 5);
+  }
+  for (size_t v = 0; v < 5; ++v) CHECK(std::abs(static_cast<double>(gap[v]) - 600) < 4 * 22);
+  CHECK(gap[5] == 0);
+
+  const auto whole = make_task("copy", {{"payload", "0"}, {"nearest", "5"}});
+  CHECK(whole->shortest_length() == 2);
+  for (size_t length = 2; length < 9; ++length) {
+    CHECK(whole->test_batch(1, length, Random(1)).tokens.shape() == Shape{1, 2 * (length - 1)});
+    for (uint64_t seed = 0; seed < 40; ++seed) {
+      const Batch batch = whole->train_batch(1, length, Random(seed));
+      const size_t N = batch.tokens.shape()[1], distance = N / 2 + 1;
+      CHECK(distance >= std::min<size_t>(length, 5));
+      CHECK(distance <= length);
+      CHECK(batch.tokens(0, N / 2) == 21);
+      CHECK(scored(batch) == N / 2);
+    }
+  }
+}
+
 TEST_CASE("copy: training distances are uniform from the shortest to the length") {
   const auto task = make_task("copy", {{"payload", "3"}});
   const size_t draws = 4000, shortest = 4, longest = 11, choices = longest - shortest + 1;
@@ -292,128 +309,4 @@ TEST_CASE("copy: training distances are uniform from the shortest to the length"
     if (d < shortest) CHECK(counts[d] == 0);
     if (d >= shortest) CHECK(std::abs(static_cast<double>(counts[d]) - mean) < 4 * deviation);
   }
-}
-
-TEST_CASE("text: the example of the header is what the generator makes") {
-  const TemporaryFile file("to be, or not to be, that is");
-  const auto task = make_task("text", {{"file", file.path}, {"validation", ".5"}});
-  const Batch batch = task->test_batch(1, 9, Random(1));
-  const auto letter = [](int32_t v) {
-    return v == ' ' ? std::string("_") : std::string(1, static_cast<char>(v));
-  };
-  const std::string example =
-      line("token", batch.tokens, letter) + line("target", batch.targets, letter);
-  INFO(example);
-  CHECK(source("text.hpp").find(example) != std::string::npos);
-}
-
-TEST_CASE("text: train and test never share a byte, and every crop can be drawn") {
-  for (size_t size = 4; size <= 9; ++size)
-    for (const char* part : {".3", ".5", ".7"}) {
-      std::string text;
-      for (size_t i = 0; i < size; ++i)
-        text += static_cast<char>('a' + i);  // a byte is its position
-      const TemporaryFile file(text);
-      const auto kept =
-          static_cast<size_t>(std::llround(std::stod(part) * static_cast<double>(size)));
-      const size_t boundary = size - kept;
-      if (std::min(boundary, kept) < 2) continue;
-      const auto task = make_task("text", {{"file", file.path}, {"validation", part}});
-      for (size_t length = 1; length + 1 <= std::min(boundary, kept); ++length) {
-        CAPTURE(size);
-        CAPTURE(part);
-        CAPTURE(length);
-        std::vector<size_t> train(size), test(size);  // how often each position was drawn
-        const auto count = [&](const Batch& batch, std::vector<size_t>& drawn) {
-          for (size_t e = 0; e < batch.tokens.size(); ++e) {
-            CHECK(batch.targets.data()[e] == batch.tokens.data()[e] + 1);
-            ++drawn.at(static_cast<size_t>(batch.tokens.data()[e] - 'a'));
-            ++drawn.at(static_cast<size_t>(batch.targets.data()[e] - 'a'));
-          }
-        };
-        count(task->train_batch(200, length, Random(1)), train);
-        count(task->test_batch(200, length, Random(1)), test);
-        for (size_t i = 0; i < size; ++i) {
-          CHECK((train[i] > 0) == (i < boundary));
-          CHECK((test[i] > 0) == (i >= boundary));
-        }
-      }
-    }
-}
-
-TEST_CASE("text: every byte passes through unchanged, line ends, NUL and invalid UTF-8 too") {
-  std::string text = "a\r\nb\nc\r" + std::string(3, '\0') + "\xff\xfe\xc3\x28\xed\xa0\x80";
-  for (int v = 0; v < 256; ++v) text += static_cast<char>(v);
-  const TemporaryFile file(text + text);
-  const auto task = make_task("text", {{"file", file.path}, {"validation", ".5"}});
-  const size_t length = text.size() - 1;  // one crop fits in each split: all of it
-  for (const Batch& batch :
-       {task->train_batch(1, length, Random(1)), task->test_batch(1, length, Random(1))})
-    for (size_t n = 0; n < length; ++n) {
-      CHECK(batch.tokens(0, n) == static_cast<unsigned char>(text[n]));
-      CHECK(batch.targets(0, n) == static_cast<unsigned char>(text[n + 1]));
-    }
-}
-
-TEST_CASE("text: several files are joined in the order given") {
-  const TemporaryFile first("abc"), second("def");
-  const auto task =
-      make_task("text", {{"file", second.path + " , " + first.path}, {"validation", ".5"}});
-  const Batch train = task->train_batch(1, 2, Random(1)), test = task->test_batch(1, 2, Random(1));
-  CHECK(Numbers(train).tokens == std::vector<int32_t>{'d', 'e'});
-  CHECK(Numbers(train).targets == std::vector<int32_t>{'e', 'f'});
-  CHECK(Numbers(test).tokens == std::vector<int32_t>{'a', 'b'});
-  CHECK(Numbers(test).targets == std::vector<int32_t>{'b', 'c'});
-}
-
-TEST_CASE("text: chance and the bits of single bytes, counted by hand") {
-  // Train "aaab", validation "abca": 'a' is commonest and makes half of the validation split.
-  const TemporaryFile file("aaababca");
-  const auto task = make_task("text", {{"file", file.path}, {"validation", ".5"}});
-  CHECK(task->chance() == 0.5);
-  CHECK(task->in_bits_per_byte());
-  const double a = std::log2(4.0 / 260), b = std::log2(2.0 / 260), c = std::log2(1.0 / 260);
-  CHECK(*task->baseline_bits_per_byte() == doctest::Approx(-(2 * a + b + c) / 4).epsilon(1e-12));
-  CHECK(!make_task("copy", {})->baseline_bits_per_byte());
-}
-
-TEST_CASE("text: where a crop has two continuations the oracle names the commoner") {
-  const TemporaryFile file(
-      "zzzzzz"
-      "abxabyaby");
-  const auto task = make_task("text", {{"file", file.path}, {"validation", ".6"}});
-  const Batch question{Index({1, 2}, {'a', 'b'}), Index({1, 2}, -1)};
-  CHECK(task->oracle(question)(0, 0) == 'b');
-  CHECK(task->oracle(question)(0, 1) == 'y');
-  const Batch foreign{Index({1, 2}, {'q', 'q'}), Index({1, 2}, -1)};
-  CHECK(sentence(Exit::internal, [&] {
-          task->oracle(foreign);
-        }).find("text: oracle: sequence 0 of the batch is not in ") == 0);
-}
-
-TEST_CASE("text: files that cannot be used are input errors that name the file and the sizes") {
-  const TemporaryFile some("some text"), empty(""), one("x");
-  const auto wrong = [](const std::string& files) {
-    return sentence(Exit::input, [&] { make_task("text", {{"file", files}}); });
-  };
-  const std::string folder = std::filesystem::temp_directory_path().string();
-  CHECK(wrong(some.path + ".not").find(some.path + ".not") != std::string::npos);
-  CHECK(wrong(some.path + "," + some.path + ".not").find(some.path + ".not") != std::string::npos);
-  CHECK(wrong(folder).find(folder) != std::string::npos);
-  const TemporaryFile huge("");
-  std::filesystem::resize_file(huge.path, (size_t{1} << 31) + 1);  // a hole: takes no room
-  CHECK(wrong(huge.path).find(huge.path) != std::string::npos);
-  CHECK(wrong(empty.path) == "text: " + empty.path + ": expected some text, got an empty file");
-  CHECK(wrong(some.path + "," + empty.path).find(empty.path) != std::string::npos);
-  CHECK(wrong(one.path) == "text: " + one.path +
-                               ": 1 bytes, split into 1 to train and 0 to test; "
-                               "a length of 1 needs 2 in each");
-  const auto task =
-      make_task("text", {{"file", some.path}, {"validation", ".3"}});  // 6 and 3 bytes
-  task->test_batch(1, 2, Random(1));
-  CHECK(sentence(Exit::input, [&] { task->check_length(3); }) ==
-        "text: " + some.path +
-            ": 9 bytes, split into 6 to train and 3 to test; a length of 3 needs 4 in each");
-  CHECK(sentence(Exit::input, [&] { task->train_batch(1, 3, Random(1)); }) ==
-        sentence(Exit::input, [&] { task->test_batch(1, 3, Random(1)); }));
 }

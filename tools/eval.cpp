@@ -104,7 +104,7 @@ std::string as_table(const std::vector<Row>& rows, const Task& task) {
   const auto percent = [](double share) { return fmt::format("{:.2f} %", 100 * share); };
   for (const Row& r : rows) {
     cells.push_back({fmt::format("{}", r.length), percent(r.token_accuracy), percent(r.exact_match),
-                     percent(task.chance()), fmt::format("{:.4f}", r.loss)});
+                     percent(task.chance(r.length)), fmt::format("{:.4f}", r.loss)});
     if (task.in_bits_per_byte()) cells.back().push_back(fmt::format("{:.3f}", bits(r.loss)));
     cells.back().push_back(fmt::format("{}", r.tokens));
   }
@@ -120,7 +120,7 @@ std::string as_json(const std::vector<Row>& rows, const Task& task, const EvalCo
     results.push_back({{"length", r.length},
                        {"token_accuracy", r.token_accuracy},
                        {"exact_match", r.exact_match},
-                       {"chance", task.chance()},
+                       {"chance", task.chance(r.length)},
                        {"loss", r.loss},
                        {"tokens", r.tokens}});
     if (task.in_bits_per_byte()) results.back()["bits_per_byte"] = bits(r.loss);

@@ -15,7 +15,7 @@ template <class T>
 std::string lines() {
   std::string text;
   for (const auto& [name, entry] : registry<T>())
-    text += fmt::format("{:<14}{}\n", name, entry.summary);
+    text += fmt::format("{:<16}{}\n", name, entry.summary);
   return text;
 }
 

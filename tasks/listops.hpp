@@ -1,0 +1,48 @@
+// tasks/listops.hpp
+// Nested operations on digits. (Long Range Arena, arXiv 2011.04006, after Nangia and Bowman, arXiv
+// 1804.06028; the generator of the Arena's repository.)
+//
+// Tokens: the digits 0 .. 9, [MIN 10, [MAX 11, [MED 12, [SM 13, the closing bracket 14, the pad 15.
+// The Arena's parentheses are left out, as its own pipeline leaves them out. An expression is, with
+// probability 3/4 and always at `depth`, a digit; else a random operation on 2 to `arguments`
+// expressions one level deeper (the outermost is level 1). MED is the median, rounded down where it
+// falls between two digits; SM is the sum modulo 10. Only expressions of `shortest` to `length`
+// tokens are kept: the Arena's are `shortest` 501, length 1999. They stand at the beginning of N =
+// `length` tokens, pads follow. The value is the target at the expression's last token; nothing
+// else is scored.
+//
+// Example: shortest 14, length 18, test_batch of Random(1):
+//
+//   token   12  5  4  7 10  6  0  4  5 14  8  4  4  8  5 14 15 15
+//   target   .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  5  .  .
+#pragma once
+
+#include "tasks/task.hpp"
+
+namespace gnomon {
+
+class ListopsTask final : public Task {
+ public:
+  void declare(Fields& f) override;
+  size_t vocabulary() const override { return 16; }
+  std::string length_meaning() const override { return "longest expression, in tokens"; }
+  size_t shortest_length() const override { return shortest_; }
+  /// Both have expressions of `shortest` to `length` tokens. Throw Error(Exit::usage) when
+  /// expressions so long are next to impossible at this depth.
+  Batch train_batch(size_t batch, size_t length, Random random) const override;
+  Batch test_batch(size_t batch, size_t length, Random random) const override;
+  /// Evaluates the tokens with a stack.
+  Index oracle(const Batch& batch) const override;
+  /// How often the commonest value occurs, counted over 4,096 expressions.
+  double chance(size_t length) const override;
+
+ private:
+  using Tokens = std::vector<int32_t>;
+  /// One expression of a fitting length, and its value.
+  int32_t draw_expression(size_t length, Tokens& tokens, Random& random) const;
+  int32_t grow(size_t level, size_t length, Tokens& tokens, Random& random) const;
+
+  size_t shortest_ = 501, depth_ = 10, arguments_ = 10;
+};
+
+}  // namespace gnomon

@@ -1,0 +1,82 @@
+// tests/tasks.hpp
+// Tasks made by name, and the examples that their headers print.
+#pragma once
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "tasks/task.hpp"
+
+namespace gnomon {
+
+using TaskOptions = std::vector<std::pair<std::string, std::string>>;
+
+// A file that exists as long as the test case.
+struct TemporaryFile {
+  explicit TemporaryFile(const std::string& content) {
+    static int count = 0;
+    path = (std::filesystem::temp_directory_path() /
+            fmt::format("gnomon-test-tasks-{}-{}", getpid(), count++))
+               .string();
+    std::ofstream(path, std::ios::binary) << content;
+  }
+  ~TemporaryFile() { std::filesystem::remove(path); }
+  std::string path;
+};
+
+// Independent bytes, one in four an 'e': no 24 of them occur twice.
+inline std::string noise(size_t size) {
+  Random random(7);
+  std::string text(size, 'e');
+  for (char& c : text)
+    if (random.below(4)) c = static_cast<char>(random.below(256));
+  return text;
+}
+
+/// A task with these options set, prepared.
+inline std::unique_ptr<Task> make_task(const std::string& name, const TaskOptions& options) {
+  auto task = make_registered<Task>(name, "task");
+  Fields fields;
+  task->declare(fields);
+  for (const auto& [option, value] : options) fields.set(option, value);
+  task->prepare();
+  return task;
+}
+
+struct Numbers {
+  std::vector<int32_t> tokens, targets;
+  explicit Numbers(const Batch& b)
+      : tokens(b.tokens.begin(), b.tokens.end()), targets(b.targets.begin(), b.targets.end()) {}
+  bool operator==(const Numbers&) const = default;
+};
+
+inline std::string sentence(Exit code, const std::function<void()>& act) {
+  try {
+    act();
+  } catch (const Error& e) {
+    CHECK(e.code() == code);
+    return e.what();
+  }
+  FAIL("no error");
+  return "";
+}
+
+/// A file of the folder tasks/.
+inline std::string source(const std::string& name) {
+  std::ifstream in(std::string(GNOMON_SOURCE_DIR) + "/tasks/" + name);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+/// The first sequence as the headers print it: "//   token      3  1"; "." is not scored.
+template <class Show>
+std::string line(const char* what, const Index& numbers, Show&& show) {
+  std::string text = fmt::format("//   {:<7}", what);
+  for (size_t n = 0; n < numbers.shape().last(); ++n)
+    text += fmt::format("{:>3}", numbers.row(0)[n] < 0 ? "." : show(numbers.row(0)[n]));
+  return text + "\n";
+}
+
+}  // namespace gnomon
