@@ -16,7 +16,7 @@ class Dense final : public CandidateSource {
   }
 };
 
-const Registration<CandidateSource> kDense{"dense", "dense - every earlier token; quadratic",
+const Registration<CandidateSource> kDense{"dense", "every earlier token; quadratic",
                                            [] { return std::make_unique<Dense>(); }};
 
 }  // namespace

@@ -20,8 +20,7 @@ class Jump final : public CandidateSource {
   }
 };
 
-const Registration<CandidateSource> kJump{"jump",
-                                          "jump - two hops in the layer below: pointer doubling",
+const Registration<CandidateSource> kJump{"jump", "two hops in the layer below: pointer doubling",
                                           [] { return std::make_unique<Jump>(); }};
 
 }  // namespace

@@ -22,7 +22,7 @@ class Neighbour final : public CandidateSource {
 };
 
 const Registration<CandidateSource> kNeighbour{
-    "neighbour", "neighbour - one past where the left neighbour pointed in the layer below",
+    "neighbour", "one past where the left neighbour pointed in the layer below",
     [] { return std::make_unique<Neighbour>(); }};
 
 }  // namespace

@@ -50,7 +50,7 @@ class Run final : public CandidateSource {
 };
 
 const Registration<CandidateSource> kRun{
-    "run", "run - one past where the left neighbour points in the same layer",
+    "run", "one past where the left neighbour points in the same layer",
     [] { return std::make_unique<Run>(); }};
 
 }  // namespace
