@@ -149,13 +149,12 @@ Menu::Offer Menu::offer(const Scene& scene, const Selector* selector) const {
   const auto [B, N] = dims<2>(scene.pass.tokens, "pointer: tokens [B,N]");
   const size_t H = scene.heads;
   const std::vector<size_t> slots = this->slots(N);
-  bool per_head = false, unscored = false;
-  for (size_t s = 0; s < sources_.size(); ++s) {
+  bool per_head = false;
+  for (size_t s = 0; s < sources_.size(); ++s)
     per_head |= sources_[s]->per_head() || !withheld_[s].empty();
-    unscored |= sources_[s]->scores_itself() || (selector && sources_[s]->needs_pointers());
-  }
   const size_t K = std::accumulate(slots.begin(), slots.end(), size_t{0}), G = per_head ? H : 1;
-  Offer offer{Index({B, N, G, K}, -1), {}, {}, {}};
+  Offer offer;
+  offer.to = Index({B, N, G, K}, -1);
   std::vector<Var> logits;
   bool any = false;
   size_t first = 0;
@@ -172,14 +171,20 @@ Menu::Offer Menu::offer(const Scene& scene, const Selector* selector) const {
     logits.push_back(own.value().empty() ? Var(zeros({B, N, H, slots[s]})) : own);
   }
   if (any) offer.logits = concat(logits, 3);
-  offer.scored = offer.to;
-  if (unscored) {
-    offer.scored = offer.to.clone();
-    first = 0;
-    for (size_t s = 0; s < sources_.size(); first += slots[s++])
-      if (sources_[s]->scores_itself() || (selector && sources_[s]->needs_pointers()))
-        Columns{offer.scored, first, slots[s]}.fill([](auto...) { return -1; });
-  }
+  const auto blanked = [&](auto&& is_blank) {
+    Index some = offer.to;  // shared where nothing is blank
+    size_t first = 0;
+    for (size_t s = 0; s < sources_.size(); first += slots[s++]) {
+      if (!is_blank(*sources_[s])) continue;
+      if (some.data() == offer.to.data()) some = offer.to.clone();
+      Columns{some, first, slots[s]}.fill([](auto...) { return -1; });
+    }
+    return some;
+  };
+  offer.scored = blanked([&](const CandidateSource& source) {
+    return source.scores_itself() || (selector && source.needs_pointers());
+  });
+  offer.read = blanked([](const CandidateSource& source) { return source.reads_nothing(); });
   return offer;
 }
 
@@ -189,10 +194,11 @@ void Menu::scan(const Scene& scene, Offer& offer) const {
   sources_.back()->offer(scene, columns);
   // A head's walk concerns no other head: what it may not use is taken away afterwards.
   withhold(sources_.size() - 1, columns);
-  if (offer.scored.data() == offer.to.data()) return;
   const size_t K = offer.to.shape()[3];
-  for (size_t row = 0; row < offer.to.shape().rows(); ++row)
-    std::copy_n(offer.to.row(row) + K - slots, slots, offer.scored.row(row) + K - slots);
+  for (Index* other : {&offer.scored, &offer.read})
+    if (other->data() != offer.to.data())
+      for (size_t row = 0; row < offer.to.shape().rows(); ++row)
+        std::copy_n(offer.to.row(row) + K - slots, slots, other->row(row) + K - slots);
 }
 
 Var Menu::credit(const Scene& scene, const Offer& offer) const {

@@ -27,8 +27,9 @@ class Menu final : public Module {
   bool scans() const { return sources_.back()->scans(); }
 
   struct Offer {
-    Index to;      ///< [B,N,G,K]; -1: none
+    Index to;      ///< [B,N,G,K]; -1: no such candidate
     Index scored;  ///< the same, -1 also where a source scores its candidates itself
+    Index read;    ///< the same, -1 also where to choose it is to read nothing
     Var logits;    ///< [B,N,H,K] of the sources' own; empty: none
     /// Candidates whose place is known as a distribution only (see Pointers::distribution).
     struct Spread {

@@ -80,7 +80,7 @@ Var distribution(const Var& weight, const Menu::Offer& offer, size_t h) {
   const Var of_head = reshape(slice(weight, 2, h, h + 1), {B, N, K});
   Index fixed({B, N, K});  // without the slots that are spread out themselves
   for (size_t row = 0; row < B * N; ++row) {
-    std::copy_n(offer.to.row(row * G + (G == 1 ? 0 : h)), K, fixed.row(row));
+    std::copy_n(offer.read.row(row * G + (G == 1 ? 0 : h)), K, fixed.row(row));
     for (const auto& spread : offer.spread)
       if (spread.h == h) fixed.row(row)[spread.k] = -1;
   }
@@ -195,13 +195,13 @@ Mixed PointerBlock::operator()(const Var& a, const Pointers& below, Pass& pass) 
     menu_.scan({a, below, pass, H, &scores}, offer);
   }
   const Index& candidates = offer.to;
-  const Targets targets(candidates, B, N, "pointer: candidates [B,N,G,K]");
-  const bool all_scored = offer.scored.data() == candidates.data();
+  const Targets targets(offer.read, B, N, "pointer: candidates [B,N,G,K]");
+  const bool all_scored = offer.scored.data() == offer.read.data();
   const Targets scored =
       all_scored ? targets : Targets(offer.scored, B, N, "pointer: candidates [B,N,G,K]");
   const Var logits = gnomon::add(gathered_dot(query, key, scored, H, scale, dots), bias);
   const Index slot = argmax(logits.value(), candidates);
-  const Index to = positions(candidates, slot);
+  const Index to = positions(offer.read, slot);
 
   Pointers pointers = described(to, slot, logits.value(), candidates, types);
   if (pass.training && credit_)

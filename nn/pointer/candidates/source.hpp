@@ -100,6 +100,8 @@ class CandidateSource : public Module {
   virtual bool scans() const { return false; }
   /// Do its own logits decide, without query . key?
   virtual bool scores_itself() const { return false; }
+  /// Are its candidates no places, but the choice to read zeros?
+  virtual bool reads_nothing() const { return false; }
   /// Fills its columns. Returns logits [B,N,H,slots] of its own, added to those of the layer; an
   /// empty Var: none.
   virtual Var offer(const Scene& scene, const Columns& columns) const = 0;
