@@ -3,7 +3,7 @@
 
 #include "core/argmax.hpp"
 #include "core/ops/gathered_dot.hpp"
-#include "nn/pointer/menu.hpp"
+#include "nn/pointer/pointer_block.hpp"
 
 using namespace gnomon;
 
@@ -54,6 +54,18 @@ void check(const std::string& source, const Twin& twin) {
 
 int32_t if_causal(int32_t j, int32_t n) { return j >= 0 && j <= n ? j : -1; }
 
+/// Rows that a layer with this menu reads in training for one sequence of N tokens.
+uint64_t rows_read(const std::string& sources, size_t N) {
+  PointerBlock block(PointerConfig{.sources = sources}, place(0, 1));
+  block.initialise(1);
+  Pass pass;
+  pass.tokens = Index({1, N}, 0);
+  pass.training = true;
+  counters.reset();
+  block(Random(1).normal({1, N, 12}), {}, pass);
+  return counters.rows_read;
+}
+
 }  // namespace
 
 TEST_CASE("candidates: window") {
@@ -97,6 +109,21 @@ TEST_CASE("candidates: match") {
     found.resize(4, -1);
     return found;
   });
+}
+
+TEST_CASE("candidates: skips") {
+  check("skips:5", [](auto&, size_t, int32_t n, size_t) {
+    std::vector<int32_t> places;
+    for (const int32_t back : {2, 4, 8, 16, 32}) places.push_back(if_causal(n - back, n));
+    return places;
+  });
+}
+
+TEST_CASE("candidates: the rows a layer reads are those its menu promises") {
+  // Every candidate is read once to score it and once for its value.
+  for (const size_t N : {32, 64}) {
+    CHECK(rows_read("skips:6", N) == 2 * 6 * N);
+  }
 }
 
 TEST_CASE("candidates: dense") {
@@ -279,6 +306,7 @@ TEST_CASE("menu: types, slots, and what it refuses") {
   refused("window:0", "from 1 to 4096");
   refused("window:x", "whole number");
   refused("jump:2", "takes no number");
+  refused("skips:31", "from 1 to 30");
   refused("jump", "needs no pointers below");
   refused("window,window:2", "twice");
   refused("window / window / window", "2 menus");
