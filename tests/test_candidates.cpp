@@ -119,10 +119,28 @@ TEST_CASE("candidates: skips") {
   });
 }
 
+TEST_CASE("candidates: ngram") {
+  check("ngram:4", [](auto& p, size_t b, int32_t n, size_t) {
+    std::vector<int32_t> found;
+    for (int32_t m = 2; m <= 4; ++m) {
+      int32_t latest = -1;
+      for (int32_t j = m - 1; j < n; ++j) {
+        bool equal = true;
+        for (int32_t back = 0; back < m; ++back)
+          equal &= p.tokens(b, j - back) == p.tokens(b, n - back);
+        if (equal) latest = j;
+      }
+      found.insert(found.end(), {latest, latest < 0 ? -1 : latest + 1});
+    }
+    return found;
+  });
+}
+
 TEST_CASE("candidates: the rows a layer reads are those its menu promises") {
   // Every candidate is read once to score it and once for its value.
   for (const size_t N : {32, 64}) {
     CHECK(rows_read("skips:6", N) == 2 * 6 * N);
+    CHECK(rows_read("ngram:4", N) == 2 * 6 * N);
   }
 }
 
@@ -306,6 +324,7 @@ TEST_CASE("menu: types, slots, and what it refuses") {
   refused("window:0", "from 1 to 4096");
   refused("window:x", "whole number");
   refused("jump:2", "takes no number");
+  refused("ngram:1", "from 2 to 64");
   refused("skips:31", "from 1 to 30");
   refused("jump", "needs no pointers below");
   refused("window,window:2", "twice");
