@@ -136,11 +136,35 @@ TEST_CASE("candidates: ngram") {
   });
 }
 
+TEST_CASE("candidates: random places are spread evenly and depend on the token's place alone") {
+  constexpr int32_t k = 8;
+  Problem p;
+  const Menu menu("random:8", place(1, 2));
+  const Index to = menu.offer(p.scene()).to;
+  p.pass.training = true;
+  p.features = Random(99).normal(p.features.shape());
+  const Index again = menu.offer(p.scene()).to;
+  CHECK(std::equal(to.begin(), to.end(), again.begin(), again.end()));
+  const Index other = Menu("random:8", place(0, 2)).offer(p.scene()).to;
+  CHECK(!std::equal(to.begin(), to.end(), other.begin()));  // each layer has its own
+  double relative = 0;
+  for (int32_t n = 0; n < static_cast<int32_t>(kN); ++n)
+    for (size_t s = 0; s < k; ++s) {
+      const int32_t j = offered(to, 0, static_cast<size_t>(n), 0)[s];
+      CHECK(j == if_causal(j, n));
+      CHECK(j >= 0);
+      CHECK(j == offered(to, 1, static_cast<size_t>(n), 2)[s]);
+      relative += (j + 0.5) / (n + 1);
+    }
+  CHECK(relative / (kN * k) == doctest::Approx(0.5).epsilon(0.1));
+}
+
 TEST_CASE("candidates: the rows a layer reads are those its menu promises") {
   // Every candidate is read once to score it and once for its value.
   for (const size_t N : {32, 64}) {
     CHECK(rows_read("skips:6", N) == 2 * 6 * N);
     CHECK(rows_read("ngram:4", N) == 2 * 6 * N);
+    CHECK(rows_read("random:5", N) == 2 * 5 * N);
   }
 }
 
