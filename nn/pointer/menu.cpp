@@ -45,6 +45,10 @@ Menu::Menu(const std::string& sources, const MixerPlace& place) {
          place.layer, sources);
   std::stable_partition(chosen.begin(), chosen.end(),
                         [](const auto& s) { return !s.second->scans(); });
+  if (chosen.size() > 1 && chosen[chosen.size() - 2].second->scans())
+    fail(Exit::usage,
+         "--sources: expected at most one source that chains within the layer, got '{}' and '{}'",
+         chosen[chosen.size() - 2].first, chosen.back().first);
   for (auto& [name, source] : chosen) {
     source->build(place);
     for (const std::string& type : source->types()) types_.push_back(type);
@@ -102,7 +106,7 @@ void Menu::scan(const Scene& scene, Offer& offer) const {
   const size_t slots = sources_.back()->slot_types(offer.to.shape()[1]).size();
   const Columns columns{offer.to, offer.to.shape()[3] - slots, slots};
   sources_.back()->offer(scene, columns);
-  if (offer.scored.data() == offer.to.data()) return;
+  if (offer.scored.data() == offer.to.data() || sources_.back()->scores_itself()) return;
   const size_t K = offer.to.shape()[3];
   for (size_t row = 0; row < offer.to.shape().rows(); ++row)
     std::copy_n(offer.to.row(row) + K - slots, slots, offer.scored.row(row) + K - slots);

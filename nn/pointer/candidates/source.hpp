@@ -79,7 +79,7 @@ class CandidateSource : public Module {
   virtual bool needs_pointers() const { return false; }
   /// Does it choose by the scores of the slots before it? (then it comes last in the menu)
   virtual bool scans() const { return false; }
-  /// Do its own logits decide, without query . key?
+  /// Do its own logits (and that of its type) decide, without query . key?
   virtual bool scores_itself() const { return false; }
   /// Fills its columns. Returns logits [B,N,H,slots] of its own, added to those of the layer; an
   /// empty Var: none.
