@@ -191,7 +191,7 @@ Mixed PointerBlock::operator()(const Var& a, const Pointers& below, Pass& pass) 
   Array dots;
   if (menu_.scans()) {
     dots = gathered_dot_scores(query.value(), key.value(), offer.scored, H, scale);
-    const Scores scores{query.value(), key.value(), scale, bias.value(), dots};
+    const Scores scores{query.value(), key.value(), scale, bias.value(), dots, offer.read};
     menu_.scan({a, below, pass, H, &scores}, offer);
   }
   const Index& candidates = offer.to;

@@ -21,6 +21,7 @@ struct Scores {
   const Array& bias;   ///< [B,N,H,K] of the candidate's type, and noise if there is any
   Array& dots;         ///< [B,N,H,K] scale query . key: given for all earlier slots; a scanning
                        ///< source fills its own
+  const Index& read;   ///< [B,N,H,K] what it is to choose a slot: a position, or -1, nothing
 };
 
 /// What a source may look at.
@@ -98,7 +99,7 @@ class CandidateSource : public Module {
   }
   /// Does it choose by the scores of the slots before it? (then it comes last in the menu)
   virtual bool scans() const { return false; }
-  /// Do its own logits decide, without query . key?
+  /// Do its own logits (and that of its type) decide, without query . key?
   virtual bool scores_itself() const { return false; }
   /// Are its candidates no places, but the choice to read zeros?
   virtual bool reads_nothing() const { return false; }

@@ -1,0 +1,41 @@
+// nn/pointer/candidates/chain.hpp
+// What the sources share that chain within a layer ("run", "gated"): token i either continues, one
+// past where its left neighbour points, or begins afresh at the best of its other candidates. The
+// best of the others depends on no neighbour, so it is found for all tokens in parallel, before
+// anybody walks along the sequence.
+#pragma once
+
+#include "nn/pointer/candidates/source.hpp"
+
+namespace gnomon {
+
+/// Where the tokens would point without the chain.
+struct Fresh {
+  Index to;     ///< [B,N,H] what the best of the other candidates reads; -1: nothing, or no other
+  Array logit;  ///< [B,N,H] its logit; -infinity: there is none
+};
+
+/// Among the slots before the chain's own; the first wins a tie.
+inline Fresh fresh_choices(const Columns& columns, const Scores& scores) {
+  const auto [B, N, H, K] = dims<4>(columns.to, "chain: to [B,N,H,K]");
+  Fresh fresh{Index({B, N, H}, -1), Array({B, N, H}, -std::numeric_limits<real>::infinity())};
+  parallel_for(B * N * H, 256, [&, K = K](size_t begin, size_t end) {
+    for (size_t row = begin; row < end; ++row) {
+      const int32_t* to = columns.to.data() + row * K;
+      const real* dots = scores.dots.data() + row * K;
+      const real* bias = scores.bias.data() + row * K;
+      const int32_t* read = scores.read.data() + row * K;
+      bool any = false;
+      for (size_t k = 0; k < columns.first; ++k)
+        if (const real logit = dots[k] + bias[k];
+            to[k] >= 0 && (!any || logit > fresh.logit.data()[row])) {
+          any = true;
+          fresh.to.data()[row] = read[k];
+          fresh.logit.data()[row] = logit;
+        }
+    }
+  });
+  return fresh;
+}
+
+}  // namespace gnomon
