@@ -26,6 +26,10 @@ class Menu final : public Module {
   };
   /// Candidates of the sources that do not scan (-1 in the columns of the one that does).
   Offer offer(const Scene& scene) const;
+  /// One sequence, one token at a time: the offer of the next token, [1,1,G,K], the scanning source
+  /// included (logits are never empty).
+  using Step = std::function<Offer(const Var& a, const Moment& moment)>;
+  Step stepper(size_t heads) const;
   /// Lets the scanning source fill its columns of the index and of the scores.
   void scan(const Scene& scene, Offer& offer) const;
 

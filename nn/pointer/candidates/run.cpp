@@ -11,6 +11,9 @@
 namespace gnomon {
 namespace {
 
+/// One past where the left neighbour points, if that is no later than token n.
+int32_t continued(int32_t before, int64_t n) { return before >= 0 && before < n ? before + 1 : -1; }
+
 class Run final : public CandidateSource {
  public:
   std::vector<std::string> types() const override { return {"run"}; }
@@ -35,7 +38,7 @@ class Run final : public CandidateSource {
           for (size_t k = 0; k < run; ++k)
             if (to[k] >= 0 && (best < 0 || dots[k] + bias[k] > dots[best] + bias[best]))
               best = static_cast<int32_t>(k);
-          to[run] = before >= 0 && before < static_cast<int32_t>(n) ? before + 1 : -1;
+          to[run] = continued(before, static_cast<int64_t>(n));
           dots[run] = 0;
           before = best < 0 ? -1 : to[best];
           if (to[run] < 0) continue;
@@ -46,6 +49,15 @@ class Run final : public CandidateSource {
       }
     });
     return {};
+  }
+  /// One token at a time, the neighbour's choice is known.
+  SourceStep stepper() const override {
+    return [](const Var&, const Moment& moment, const Columns& columns) {
+      columns.fill([&](size_t, int64_t, size_t h, int64_t) {
+        return moment.n > 0 ? continued(moment.own(moment.n - 1, h), moment.n) : -1;
+      });
+      return Var();
+    };
   }
 };
 

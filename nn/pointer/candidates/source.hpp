@@ -30,10 +30,13 @@ struct Scene {
   size_t heads;                    ///< H
   const Scores* scores = nullptr;  ///< for scanning sources only
 
-  /// below.to(b, n, h), unchecked: this is the innermost loop.
-  int32_t to_below(size_t b, int64_t n, size_t h) const {
-    return below.to.data()[(b * pass.tokens.shape()[1] + static_cast<size_t>(n)) * heads + h];
+  /// The pointers below of one sequence.
+  Trail trail_below(size_t b) const {
+    if (below.empty()) return {};
+    return {below.to.data() + b * pass.tokens.shape()[1] * heads, heads};
   }
+  /// below.to(b, n, h), unchecked: this is the innermost loop.
+  int32_t to_below(size_t b, int64_t n, size_t h) const { return trail_below(b)(n, h); }
 };
 
 /// The columns of the candidate index that belong to one source.
@@ -56,6 +59,11 @@ struct Columns {
     });
   }
 };
+
+/// Fills a source's columns [1,1,G,slots] of the next token of one sequence and returns its own
+/// logits [1,1,H,slots], or an empty Var. It keeps what it remembers of earlier tokens itself (O(1)
+/// numbers a token and slot), is called once for every token, and may be copied: see MixerStep.
+using SourceStep = std::function<Var(const Var& a, const Moment& moment, const Columns& columns)>;
 
 class CandidateSource : public Module {
  public:
@@ -84,6 +92,8 @@ class CandidateSource : public Module {
   /// Fills its columns. Returns logits [B,N,H,slots] of its own, added to those of the layer; an
   /// empty Var: none.
   virtual Var offer(const Scene& scene, const Columns& columns) const = 0;
+  /// The same outside of training, one token at a time, with nothing remembered yet.
+  virtual SourceStep stepper() const = 0;
 
  protected:
   /// For set(): the checked count.
@@ -91,6 +101,31 @@ class CandidateSource : public Module {
     if (count < low || count > high)
       fail(Exit::usage, "expected a number from {} to {}, got ':{}'", low, high, count);
     return count;
+  }
+};
+
+/// A source whose candidates are a formula, written once for both ways of working:
+///   int64_t position(const Trail& below, int64_t n, size_t h, int64_t s) const
+/// is the candidate in slot s of head h of token n, -1 for none; `below` is empty in the first
+/// layer. A source that fits derives from FormulaSource<itself>, and remembers nothing.
+template <class Self>
+class FormulaSource : public CandidateSource {
+ public:
+  Var offer(const Scene& scene, const Columns& columns) const final {
+    const Self& self = static_cast<const Self&>(*this);
+    columns.fill([&](size_t b, int64_t n, size_t h, int64_t s) {
+      return self.position(scene.trail_below(b), n, h, s);
+    });
+    return {};
+  }
+  SourceStep stepper() const final {
+    return [self = static_cast<const Self*>(this)](const Var&, const Moment& moment,
+                                                   const Columns& columns) {
+      columns.fill([&](size_t, int64_t, size_t h, int64_t s) {
+        return self->position(moment.below, moment.n, h, s);
+      });
+      return Var();
+    };
   }
 };
 
