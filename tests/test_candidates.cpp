@@ -89,6 +89,44 @@ TEST_CASE("candidates: neighbour") {
   });
 }
 
+TEST_CASE("candidates: hop follows every other head, or the one that is named") {
+  const auto hop = [](const Problem& p, size_t b, int32_t n, size_t h, size_t a) {
+    const int32_t to = p.below.to(b, n, h);
+    return to < 0 || a == h ? -1 : p.below.to(b, to, a);
+  };
+  check("hop", [&](auto& p, size_t b, int32_t n, size_t h) {
+    return std::vector<int32_t>{hop(p, b, n, h, 0), hop(p, b, n, h, 1), hop(p, b, n, h, 2)};
+  });
+  check("hop:1", [&](auto& p, size_t b, int32_t n, size_t h) {
+    return std::vector<int32_t>{hop(p, b, n, h, 1)};
+  });
+  CHECK_THROWS_WITH(Menu("hop:3", place(1, 2)), doctest::Contains("below --heads = 3, got 3"));
+  CHECK_THROWS_WITH(Menu("hop", {12, 1, 1, 2, "none"}), doctest::Contains("at least 2 --heads"));
+}
+
+TEST_CASE("candidates: a menu for each head offers a source to some heads only") {
+  Problem p;
+  const Menu menu("window:2,run | sinks:1,window:2 | match:1", place(1, 2));
+  const Index to = menu.offer(p.scene()).to;
+  // In the order of first mention; the scan comes last.
+  CHECK(menu.types() == std::vector<std::string>{"window -0", "window -1", "sink 0", "match 0",
+                                                 "match 0 +1", "run"});
+  for (size_t b = 0; b < kB; ++b)
+    for (size_t n = 0; n < kN; ++n) {
+      const auto window = offered(Menu("window:2", place(1, 2)).offer(p.scene()).to, b, n, 0);
+      const auto match = offered(Menu("match:1", place(1, 2)).offer(p.scene()).to, b, n, 0);
+      CHECK(offered(to, b, n, 0) == std::vector<int32_t>{window[0], window[1], -1, -1, -1, -1});
+      CHECK(offered(to, b, n, 1) == std::vector<int32_t>{window[0], window[1], 0, -1, -1, -1});
+      CHECK(offered(to, b, n, 2) == std::vector<int32_t>{-1, -1, -1, match[0], match[1], -1});
+    }
+  CHECK_THROWS_WITH(Menu("window:2 | sinks:1", place(1, 2)),
+                    doctest::Contains("one menu for all heads or 3 menus, got 2"));
+  CHECK_THROWS_WITH(Menu("window:2 | window:3 | run", place(1, 2)),
+                    doctest::Contains("the same number for all heads"));
+  CHECK_THROWS_WITH(Menu("run,window:2 | run | run,run", place(1, 2)),
+                    doctest::Contains("each source once"));
+}
+
 TEST_CASE("candidates: match") {
   check("match:2", [](auto& p, size_t b, int32_t n, size_t) {
     std::vector<int32_t> found;

@@ -51,6 +51,11 @@ struct Chain {
 const std::string kEverything =
     "window:4,sinks:2,match:2,previous:2,jump,neighbour,rank:4,learned:2,run";
 
+const std::string kByHead =
+    "match:1,window:2 | window:2,rank:2 | window:1,run /"
+    "previous:2,jump | neighbour,hop,run | window:2 /"
+    "hop:1,window:1 | learned:1,jump | match:2,run";
+
 std::vector<std::string> menus() {
   std::vector<std::string> all;
   for (const std::string& name : registered_names<CandidateSource>())
@@ -65,6 +70,7 @@ TEST_CASE("every source: one token at a time gives what the whole sequence gives
   for (const std::string& name : registered_names<CandidateSource>())
     if (name != "window") all.push_back("window:1 / " + name + " / window:1," + name);
   all.push_back(kEverything);
+  all.push_back(kByHead);
   for (const std::string& menu : all)
     for (const size_t N : {1, 33}) {
       CAPTURE(menu);

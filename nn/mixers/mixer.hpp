@@ -26,6 +26,9 @@ struct Pointers {
   Index type;    ///< [B,N,H] the type of the candidate that won: see candidate_types()
   Array score;   ///< [B,N,H] its logit before noise and temperature
   Array margin;  ///< [B,N,H] how far the runner-up was behind (+infinity: no other candidate)
+  /// In training, where a layer is asked for them (else empty):
+  Var log_probability;            ///< [B,N,H] of `to`
+  std::vector<Var> distribution;  ///< for each head [B,N,N], how probable each target is
   bool empty() const { return to.empty(); }
 };
 

@@ -4,13 +4,21 @@
 
 #include "core/ops/add.hpp"
 #include "core/ops/affine.hpp"
+#include "core/ops/concat.hpp"
 #include "core/ops/gathered_dot.hpp"
 #include "core/ops/gathered_sum.hpp"
 #include "core/ops/gumbel.hpp"
+#include "core/ops/log.hpp"
+#include "core/ops/matmul.hpp"
 #include "core/ops/mul.hpp"
 #include "core/ops/reshape.hpp"
+#include "core/ops/scale_rows.hpp"
+#include "core/ops/scatter_weights.hpp"
 #include "core/ops/select_columns.hpp"
 #include "core/ops/sigmoid.hpp"
+#include "core/ops/slice.hpp"
+#include "core/ops/softmax.hpp"
+#include "core/ops/sum_last.hpp"
 #include "nn/pointer/choice.hpp"
 #include "nn/pointer/selection.hpp"
 
@@ -22,6 +30,44 @@ Var read(const Var& v, const Index& to) {
   const auto [B, N, H] = dims<3>(to, "pointer: to [B,N,H]");
   return gathered_sum(ones({B, N, H, 1}), v,
                       Targets(to.reshaped({B, N, H, 1}), B, N, "pointer: to [B,N,H]"));
+}
+
+/// log softmax(logits)[slot], at temperature 1 whatever the schedule says.   -> [B,N,H]
+Var log_probability(const Var& logits, const Index& candidates, const Index& slot) {
+  constexpr real kTiny = real(1e-9);  // a chosen candidate is never this improbable
+  const Var p = softmax(logits, candidates);
+  Array chosen = zeros_like(p.value());
+  for (size_t r = 0; r < slot.size(); ++r)
+    if (const int32_t k = slot.data()[r]; k >= 0) chosen.row(r)[k] = 1;
+  const Var of_chosen = sum_last(mul(p, chosen));
+  return log(gnomon::add(of_chosen, Array(of_chosen.shape(), kTiny)));
+}
+
+/// Where head h points, as far as weights and distributions below tell: [B,N,N].
+Var distribution(const Var& weight, const Menu::Offer& offer, size_t h) {
+  const auto [B, N, G, K] = dims<4>(offer.to, "pointer: candidates [B,N,G,K]");
+  const Var of_head = reshape(slice(weight, 2, h, h + 1), {B, N, K});
+  Index fixed({B, N, K});  // without the slots that are spread out themselves
+  for (size_t row = 0; row < B * N; ++row) {
+    std::copy_n(offer.to.row(row * G + (G == 1 ? 0 : h)), K, fixed.row(row));
+    for (const auto& spread : offer.spread)
+      if (spread.h == h) fixed.row(row)[spread.k] = -1;
+  }
+  Var sum = scatter_weights(of_head, fixed);
+  for (const auto& spread : offer.spread)
+    if (spread.h == h)
+      sum = gnomon::add(
+          sum, scale_rows(spread.at, reshape(slice(of_head, 2, spread.k, spread.k + 1), {B, N})));
+  return sum;
+}
+
+/// What the heads read, each weighted by its distribution over all positions: [B,N,H C].
+Var read(const Var& v, const std::vector<Var>& distribution) {
+  const size_t H = distribution.size(), C = v.shape().last() / H;
+  std::vector<Var> heads;
+  for (size_t h = 0; h < H; ++h)
+    heads.push_back(matmul(distribution[h], slice(v, 2, h * C, (h + 1) * C)));
+  return concat(heads, 2);
 }
 
 size_t encoded_width(const std::string& mode, const MixerPlace& place) {
@@ -41,6 +87,10 @@ void PointerConfig::declare(Fields& f) {
   f.choice("selection", selection, selection_modes(), "how pointers select in training");
   f.choice("encode", encode, {"none", "index", "hop", "content"},
            "how the pointer of the layer below enters the query");
+  f.choice(
+      "hand-on", hand_on, {"position", "distribution"},
+      "what the next layer is told in training; distribution: quadratic, short sequences only");
+  f.flag("credit", credit, "earlier pointers learn from the candidates that rest on them");
 }
 
 std::unique_ptr<Mixer> PointerKind::make(const MixerPlace& place) const {
@@ -50,6 +100,8 @@ std::unique_ptr<Mixer> PointerKind::make(const MixerPlace& place) const {
 PointerBlock::PointerBlock(const PointerConfig& config, const MixerPlace& place)
     : selection_(config.selection),
       encode_(place.layer == 0 ? "none" : config.encode),
+      hand_on_(config.hand_on),
+      credit_(config.credit),
       heads_(place.heads),
       menu_(add<Menu>("menu", config.sources, place)),
       query_(add<Linear>("query", place.width, place.width, false)),
@@ -107,7 +159,11 @@ Mixed PointerBlock::operator()(const Var& a, const Pointers& below, Pass& pass) 
   Var bias = select_columns(of_type, types);
   if (mode == "gumbel") bias = gumbel(bias, pass.noise);
 
-  Menu::Offer offer = menu_.offer({a, below, pass, H});
+  const bool spread = pass.training && hand_on_ == "distribution";
+  const Selector selector{query, key, scale};
+  Menu::Offer offer = menu_.offer({a, below, pass, H}, spread ? &selector : nullptr);
+  if (pass.training && credit_ && !below.empty())
+    bias = gnomon::add(bias, menu_.credit({a, below, pass, H}, offer));
   if (!offer.logits.value().empty()) bias = gnomon::add(bias, offer.logits);
   Array dots;
   if (menu_.scans()) {
@@ -121,14 +177,20 @@ Mixed PointerBlock::operator()(const Var& a, const Pointers& below, Pass& pass) 
   const Targets scored =
       all_scored ? targets : Targets(offer.scored, B, N, "pointer: candidates [B,N,G,K]");
   const Var logits = gnomon::add(gathered_dot(query, key, scored, H, scale, dots), bias);
-  Choice choice = choose(logits.value(), candidates, types);
-
-  const bool hard = !pass.training && mode == "hard";
-  const Var z = hard ? read(value, choice.pointers.to)
-                     : gathered_sum(select(mode, logits, candidates, choice.slot,
-                                           static_cast<real>(pass.temperature)),
-                                    value, targets);
-  return {gated(a, z), std::move(choice.pointers)};
+  auto [slot, pointers] = choose(logits.value(), candidates, types);
+  if (pass.training && credit_)
+    pointers.log_probability = log_probability(logits, candidates, slot);
+  Var z;
+  if (!pass.training && mode == "hard") {
+    z = read(value, pointers.to);
+  } else {
+    const Var weight = select(mode, logits, candidates, slot, static_cast<real>(pass.temperature));
+    if (spread)
+      for (size_t h = 0; h < H; ++h)
+        pointers.distribution.push_back(distribution(weight, offer, h));
+    z = spread ? read(value, pointers.distribution) : gathered_sum(weight, value, targets);
+  }
+  return {gated(a, z), std::move(pointers)};
 }
 
 }  // namespace gnomon

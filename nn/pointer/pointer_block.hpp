@@ -23,8 +23,10 @@ namespace gnomon {
 
 struct PointerConfig {
   std::string sources = "window:4,sinks:2,match:2,previous:2,jump,neighbour,run";
-  std::string selection = "soft";  // soft | gumbel | straight-through | hard
-  std::string encode = "none";     // none | index | hop | content
+  std::string selection = "soft";    // soft | gumbel | straight-through | hard
+  std::string encode = "none";       // none | index | hop | content
+  std::string hand_on = "position";  // position | distribution
+  bool credit = false;
   void declare(Fields& f);
 };
 
@@ -46,7 +48,8 @@ class PointerBlock final : public Mixer {
   /// g * (W_o z)
   Var gated(const Var& a, const Var& z) const;
 
-  std::string selection_, encode_;
+  std::string selection_, encode_, hand_on_;
+  bool credit_;
   size_t heads_;
   const Menu& menu_;
   const Linear &query_, &key_, &value_, &types_;

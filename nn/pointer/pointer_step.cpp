@@ -44,23 +44,19 @@ Array scored(const Array& query, const Rows& keys, const Index& candidates, cons
 
 Menu::Step Menu::stepper(size_t heads) const {
   std::vector<SourceStep> steps;
-  bool per_head = false;
-  for (const CandidateSource* source : sources_) {
-    steps.push_back(source->stepper());
-    per_head |= source->per_head();
-  }
-  return [this, H = heads, G = per_head ? heads : 1, steps](const Var& a, const Moment& moment) {
-    std::vector<size_t> slots;
-    for (const CandidateSource* source : sources_)
-      slots.push_back(source->slot_types(static_cast<size_t>(moment.n) + 1).size());
+  for (const CandidateSource* source : sources_) steps.push_back(source->stepper());
+  return [this, H = heads, G = per_head() ? heads : 1, steps](const Var& a, const Moment& moment) {
+    const std::vector<size_t> slots = this->slots(static_cast<size_t>(moment.n) + 1);
     Offer offer;
     offer.to = Index({1, 1, G, std::accumulate(slots.begin(), slots.end(), size_t{0})}, -1);
     std::vector<Var> logits;
     size_t first = 0;
     for (size_t s = 0; s < sources_.size(); first += slots[s++]) {
+      const Columns columns{offer.to, first, slots[s]};
       Var own;
       if (!sources_[s]->needs_pointers() || !moment.below.empty())
-        own = steps[s](a, moment, Columns{offer.to, first, slots[s]});
+        own = steps[s](a, moment, columns);
+      withhold(s, columns);
       logits.push_back(own.value().empty() ? Var(zeros({1, 1, H, slots[s]})) : own);
     }
     offer.logits = concat(logits, 3);

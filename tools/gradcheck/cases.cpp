@@ -22,8 +22,11 @@
 #include "core/ops/reshape.hpp"
 #include "core/ops/rms_norm.hpp"
 #include "core/ops/scale.hpp"
+#include "core/ops/scale_rows.hpp"
 #include "core/ops/scatter_add_rows.hpp"
+#include "core/ops/scatter_weights.hpp"
 #include "core/ops/select_columns.hpp"
+#include "core/ops/shift_square.hpp"
 #include "core/ops/sigmoid.hpp"
 #include "core/ops/silu.hpp"
 #include "core/ops/slice.hpp"
@@ -148,6 +151,10 @@ std::vector<OpCase> gradient_cases() {
       {"rms_norm", [](V v) { return rms_norm(v[0], v[1]); }, {{2, 3, 19}, {19}}},
       {"rms_norm added", [](V v) { return add(v[0], rms_norm(v[0], v[1])); }, {{70, 3}, {3}}},
       {"scale", [](V v) { return scale(v[0], real(-0.3)); }, {{3, 7}}},
+      {"scale_rows", [](V v) { return scale_rows(v[0], v[1]); }, {{2, 3, 19}, {2, 3}}},
+      {"scale_rows added",
+       [](V v) { return scale_rows(v[0], sum_last(mul(v[0], v[0]))); },
+       {{2, 3, 5}}},
       {"scatter_add_rows",
        [](V v) {
     return scatter_add_rows(v[0], Index({2, 4}, {0, 0, 2, -1, 3, 0, 0, 0}), 4);
@@ -158,11 +165,20 @@ std::vector<OpCase> gradient_cases() {
     return add(v[0], scatter_add_rows(v[0], Index({1, 4}, {0, 0, 2, -1}), 4));
        },
        {{1, 4, 3}}},
+      {"scatter_weights",
+       [](V v) {
+    return scatter_weights(v[0], kShared.reshaped({2, 3, 4}));
+       },
+       {{2, 3, 4}}},
       {"select_columns",
        [](V v) {
     return select_columns(v[0], Index({4}, {2, 0, 2, 1}));
        },
        {{2, 3, 5}}},
+      {"shift_square", [](V v) { return shift_square(v[0], 1, 1); }, {{2, 5, 5}}},
+      {"shift_square columns",
+       [](V v) { return mul(v[0], shift_square(v[0], 0, 2)); },
+       {{2, 5, 5}}},
       {"sigmoid", [](V v) { return sigmoid(v[0]); }, {{3, 7}}},
       {"silu", [](V v) { return silu(v[0]); }, {{3, 7}}},
       {"slice", [](V v) { return mul(slice(v[0], 1, 1, 3), slice(v[0], 1, 0, 2)); }, {{2, 4, 3}}},

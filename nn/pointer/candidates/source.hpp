@@ -5,6 +5,7 @@
 // O(N) per slot. A source may have parameters of its own, and logits of its own for its candidates.
 #pragma once
 
+#include <array>
 #include <numeric>
 
 #include "core/parallel.hpp"
@@ -30,13 +31,19 @@ struct Scene {
   size_t heads;                    ///< H
   const Scores* scores = nullptr;  ///< for scanning sources only
 
-  /// The pointers below of one sequence.
+  /// The pointers below of sequence b.
   Trail trail_below(size_t b) const {
     if (below.empty()) return {};
     return {below.to.data() + b * pass.tokens.shape()[1] * heads, heads};
   }
   /// below.to(b, n, h), unchecked: this is the innermost loop.
   int32_t to_below(size_t b, int64_t n, size_t h) const { return trail_below(b)(n, h); }
+};
+
+/// A choice of the layer below: that of head h of token n. Negative n: there was none.
+struct Stop {
+  int64_t n = -1;
+  size_t h = 0;
 };
 
 /// The columns of the candidate index that belong to one source.
@@ -85,6 +92,18 @@ class CandidateSource : public Module {
   virtual bool per_head() const { return false; }
   /// Does it offer nothing without pointers of a layer below?
   virtual bool needs_pointers() const { return false; }
+  /// Where it needs pointers: the choices of the layer below that its candidate of head h of token
+  /// n rests on. They get credit when it wins (option --credit).
+  using Stops = std::array<Stop, 2>;
+  virtual Stops stops(const Scene&, size_t /*b*/, int64_t /*n*/, size_t /*h*/,
+                      int64_t /*slot*/) const {
+    return {};
+  }
+  /// Where it needs pointers: the candidate in a slot of head h when all that is known of the
+  /// pointers below is how probable each is, below[head] [B,N,N] (option --hand-on).  -> [B,N,N]
+  virtual Var distribution(const std::vector<Var>& /*below*/, size_t /*h*/, size_t slot) const {
+    fail(Exit::usage, "--hand-on: distribution: slot {} of a source has no such form", slot);
+  }
   /// Does it choose by the scores of the slots before it? (then it comes last in the menu)
   virtual bool scans() const { return false; }
   /// Do its own logits decide, without query . key?
