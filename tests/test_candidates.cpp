@@ -3,7 +3,7 @@
 
 #include "core/argmax.hpp"
 #include "core/ops/gathered_dot.hpp"
-#include "nn/pointer/menu.hpp"
+#include "nn/pointer/pointer_block.hpp"
 
 using namespace gnomon;
 
@@ -53,6 +53,18 @@ void check(const std::string& source, const Twin& twin) {
 }
 
 int32_t if_causal(int32_t j, int32_t n) { return j >= 0 && j <= n ? j : -1; }
+
+/// Rows that a layer with this menu reads in training for one sequence of N tokens.
+uint64_t rows_read(const std::string& sources, size_t N) {
+  PointerBlock block(PointerConfig{.sources = sources}, place(0, 1));
+  block.initialise(1);
+  Pass pass;
+  pass.tokens = Index({1, N}, 0);
+  pass.training = true;
+  counters.reset();
+  block(Random(1).normal({1, N, 12}), {}, pass);
+  return counters.rows_read;
+}
 
 }  // namespace
 
@@ -137,6 +149,66 @@ TEST_CASE("candidates: match") {
   });
 }
 
+TEST_CASE("candidates: skips") {
+  check("skips:5", [](auto&, size_t, int32_t n, size_t) {
+    std::vector<int32_t> places;
+    for (const int32_t back : {2, 4, 8, 16, 32}) places.push_back(if_causal(n - back, n));
+    return places;
+  });
+}
+
+TEST_CASE("candidates: ngram") {
+  check("ngram:4", [](auto& p, size_t b, int32_t n, size_t) {
+    std::vector<int32_t> found;
+    for (int32_t m = 2; m <= 4; ++m) {
+      int32_t latest = -1;
+      for (int32_t j = m - 1; j < n; ++j) {
+        bool equal = true;
+        for (int32_t back = 0; back < m; ++back)
+          equal &= p.tokens(b, j - back) == p.tokens(b, n - back);
+        if (equal) latest = j;
+      }
+      found.insert(found.end(), {latest, latest < 0 ? -1 : latest + 1});
+    }
+    return found;
+  });
+}
+
+TEST_CASE("candidates: random places are spread evenly and depend on the token's place alone") {
+  constexpr int32_t k = 8;
+  Problem p;
+  const Menu menu("random:8", place(1, 2));
+  const Index to = menu.offer(p.scene()).to;
+  p.pass.training = true;
+  p.features = Random(99).normal(p.features.shape());
+  const Index again = menu.offer(p.scene()).to;
+  CHECK(std::equal(to.begin(), to.end(), again.begin(), again.end()));
+  const Index other = Menu("random:8", place(0, 2)).offer(p.scene()).to;
+  CHECK(!std::equal(to.begin(), to.end(), other.begin()));  // each layer has its own
+  double relative = 0;
+  for (int32_t n = 0; n < static_cast<int32_t>(kN); ++n)
+    for (size_t s = 0; s < k; ++s) {
+      const int32_t j = offered(to, 0, static_cast<size_t>(n), 0)[s];
+      CHECK(j == if_causal(j, n));
+      CHECK(j >= 0);
+      CHECK(j == offered(to, 1, static_cast<size_t>(n), 2)[s]);
+      relative += (j + 0.5) / (n + 1);
+    }
+  CHECK(relative / (kN * k) == doctest::Approx(0.5).epsilon(0.1));
+}
+
+TEST_CASE("candidates: the rows a layer reads are those its menu promises") {
+  // Every candidate is read once to score it and once for its value.
+  for (const size_t N : {32, 64}) {
+    CHECK(rows_read("skips:6", N) == 2 * 6 * N);
+    CHECK(rows_read("ngram:4", N) == 2 * 6 * N);
+    CHECK(rows_read("random:5", N) == 2 * 5 * N);
+    // Per head, since the chain is; the gate needs no score.
+    CHECK(rows_read("window:4,run", N) == 2 * 5 * N * kH + N * kH);
+    CHECK(rows_read("window:4,gated", N) == 2 * 5 * N * kH);
+  }
+}
+
 TEST_CASE("candidates: dense") {
   check("dense", [](auto&, size_t, int32_t n, size_t) {
     std::vector<int32_t> all(kN, -1);
@@ -184,6 +256,65 @@ TEST_CASE("candidates: run continues where the left neighbour points, when its l
       }
     }
   CHECK(continued > 20);  // the case occurs
+}
+
+TEST_CASE("candidates: gated continues wherever its own logit exceeds all others") {
+  // Long enough for several blocks, with stretches that nothing interrupts for more than a block,
+  // and a beginning at which there is no candidate at all.
+  constexpr size_t B = 2, N = 9000, H = 2, D = 4;
+  Pass pass;
+  pass.tokens = Index({B, N});
+  for (size_t e = 0; e < B * N; ++e)  // match:1 finds nothing before token 100
+    pass.tokens.data()[e] = static_cast<int32_t>(e % N < 100 ? e % N : (e * e) % 97);
+  const Var features = Random(8).normal({B, N, D});
+  const Pointers below;
+  const Menu menu("gated,match:1", place(0, 1));
+  CHECK(menu.types().back() == "gated");
+  Menu::Offer offer = menu.offer({features, below, pass, H});
+  const size_t K = offer.to.shape()[3];
+  Random random(3);
+  const Array q = random.normal({B, N, D}), key = random.normal({B, N, D});
+  Array bias = random.normal({B, N, H, K});
+  for (size_t b = 0; b < B; ++b)
+    for (size_t n = 0; n < N; ++n) {
+      bias(b, n, 0, K - 1) = n % 3000 == 150 || n < 130 ? real(-9) : real(99);  // head 0: long runs
+      if (n < 50) bias(b, n, 1, K - 1) = real(99);
+    }
+  Array dots = gathered_dot_scores(q, key, offer.scored, H, real(0.5));
+  const Scores scores{q, key, real(0.5), bias, dots};
+  const Scene scene{features, below, pass, H, &scores};
+  menu.scan(scene, offer);
+
+  size_t continued = 0, none = 0;
+  for (size_t b = 0; b < B; ++b)
+    for (size_t h = 0; h < H; ++h) {
+      int32_t before = -1;
+      bool equal = true;
+      for (size_t n = 0; n < N; ++n) {
+        const int32_t offered = before < 0 ? -1 : before + 1;
+        equal &= offer.to(b, n, h, K - 1) == offered && offered <= static_cast<int32_t>(n);
+        equal &= offer.scored(b, n, h, K - 1) == -1;
+        int32_t chosen = -1;
+        double best = 0;
+        for (size_t k = 0; k + 1 < K; ++k) {
+          const int32_t j = offer.to(b, n, h, k);
+          if (j < 0) continue;
+          double logit = double{bias(b, n, h, k)};
+          for (size_t c = 0; c < D / H; ++c)
+            logit += 0.5 * double{q(b, n, h * D / H + c)} * double{key(b, j, h * D / H + c)};
+          if (chosen < 0 || logit > best) best = logit, chosen = j;
+        }
+        if (offered >= 0 && (chosen < 0 || double{bias(b, n, h, K - 1)} > best)) {
+          chosen = offered;
+          ++continued;
+        }
+        none += chosen < 0;
+        before = chosen;
+      }
+      CHECK(equal);
+    }
+  CHECK(continued > N);
+  CHECK(none > 100);
 }
 
 TEST_CASE("candidates: rank points where the hard count of members reaches what is asked for") {
@@ -317,8 +448,11 @@ TEST_CASE("menu: types, slots, and what it refuses") {
   refused("window:0", "from 1 to 4096");
   refused("window:x", "whole number");
   refused("jump:2", "takes no number");
+  refused("ngram:1", "from 2 to 64");
+  refused("skips:31", "from 1 to 30");
   refused("jump", "needs no pointers below");
   refused("window,window:2", "twice");
+  refused("window,run,gated", "at most one source that chains");
   refused("window / window / window", "2 menus");
   refused("", "menu");
 }

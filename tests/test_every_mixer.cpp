@@ -1,10 +1,12 @@
-// What every registered kind of mixer must keep, whatever it does: a new kind inherits these tests.
+// What every registered kind of mixer, and a pointer layer with every candidate source, must keep,
+// whatever it does: a new kind or source inherits these tests.
 #include <doctest/doctest.h>
 
 #include "core/ops/mean.hpp"
 #include "core/ops/mul.hpp"
 #include "models/sequence_model.hpp"
 #include "nn/optimizer.hpp"
+#include "nn/pointer/candidates/source.hpp"
 #include "tests/stepped.hpp"
 #include "tests/with_threads.hpp"
 
@@ -14,10 +16,27 @@ namespace {
 
 constexpr size_t kB = 2, kN = 21, kD = 8, kH = 2;
 
-/// Two layers of one kind, with its default options, on random features and tokens.
+/// Every kind with its default options: its name. Every source beside a window: "pointer SOURCES".
+std::vector<std::string> all_mixers() {
+  std::vector<std::string> all = registered_names<MixerKind>();
+  for (const std::string& source : registered_names<CandidateSource>())
+    all.push_back("pointer " + (source == "window" ? source : "window:2," + source));
+  return all;
+}
+
+std::unique_ptr<MixerKind> make_kind(const std::string& mixer) {
+  const auto words = split(mixer, ' ');
+  auto kind = registry<MixerKind>().at(words[0]).make();
+  Fields fields;
+  kind->declare(fields);
+  if (words.size() > 1) fields.set("sources", words[1]);
+  return kind;
+}
+
+/// Two layers of one kind, on random features and tokens.
 struct Stack {
   explicit Stack(const std::string& name, const std::string& position = "none")
-      : kind(registry<MixerKind>().at(name).make()),
+      : kind(make_kind(name)),
         encoder(
             EncoderConfig{
                 .layers = 2, .width = kD, .heads = kH, .feed_forward = 12, .position = position},
@@ -59,7 +78,7 @@ std::vector<real> step(const std::string& name) {
 }  // namespace
 
 TEST_CASE("every mixer: changing a token leaves all outputs before it bit-identical") {
-  for (const std::string& name : registered_names<MixerKind>())
+  for (const std::string& name : all_mixers())
     for (const size_t changed : {size_t{1}, kN / 2, kN - 1}) {
       CAPTURE(name);
       CAPTURE(changed);
@@ -81,7 +100,7 @@ TEST_CASE("every mixer: changing a token leaves all outputs before it bit-identi
 }
 
 TEST_CASE("every mixer: every parameter receives a gradient") {
-  for (const std::string& name : registered_names<MixerKind>()) {
+  for (const std::string& name : all_mixers()) {
     Stack stack(name);
     Tape tape;
     const Var y = stack.run(true).features;
@@ -96,7 +115,7 @@ TEST_CASE("every mixer: every parameter receives a gradient") {
 }
 
 TEST_CASE("every mixer: the same bits again, and on 1, 2, 3 and 4 threads") {
-  for (const std::string& name : registered_names<MixerKind>()) {
+  for (const std::string& name : all_mixers()) {
     CAPTURE(name);
     const std::vector<real> first = step(name);
     CHECK(step(name) == first);
@@ -109,7 +128,7 @@ TEST_CASE("every mixer: the same bits again, and on 1, 2, 3 and 4 threads") {
 }
 
 TEST_CASE("every mixer: pointers, if it makes any, are in range, causal and named") {
-  for (const std::string& name : registered_names<MixerKind>()) {
+  for (const std::string& name : all_mixers()) {
     CAPTURE(name);
     const Stack stack(name);
     const Encoded encoded = stack.run(false);

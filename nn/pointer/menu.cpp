@@ -88,6 +88,10 @@ Menu::Menu(const std::string& sources, const MixerPlace& place) {
          place.layer, sources);
   std::stable_partition(chosen.begin(), chosen.end(),
                         [](const auto& s) { return !s.second->scans(); });
+  if (chosen.size() > 1 && chosen[chosen.size() - 2].second->scans())
+    fail(Exit::usage,
+         "--sources: expected at most one source that chains within the layer, got '{}' and '{}'",
+         chosen[chosen.size() - 2].first.name, chosen.back().first.name);
   for (auto& [wish, source] : chosen) {
     source->build(place);
     for (const std::string& type : source->types()) types_.push_back(type);
@@ -193,7 +197,7 @@ void Menu::scan(const Scene& scene, Offer& offer) const {
   sources_.back()->offer(scene, columns);
   // A head's walk concerns no other head: what it may not use is taken away afterwards.
   withhold(sources_.size() - 1, columns);
-  if (offer.scored.data() == offer.to.data()) return;
+  if (offer.scored.data() == offer.to.data() || sources_.back()->scores_itself()) return;
   const size_t K = offer.to.shape()[3];
   for (size_t row = 0; row < offer.to.shape().rows(); ++row)
     std::copy_n(offer.to.row(row) + K - slots, slots, offer.scored.row(row) + K - slots);

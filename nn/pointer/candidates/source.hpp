@@ -106,7 +106,7 @@ class CandidateSource : public Module {
   }
   /// Does it choose by the scores of the slots before it? (then it comes last in the menu)
   virtual bool scans() const { return false; }
-  /// Do its own logits decide, without query . key?
+  /// Do its own logits (and that of its type) decide, without query . key?
   virtual bool scores_itself() const { return false; }
   /// Fills its columns. Returns logits [B,N,H,slots] of its own, added to those of the layer; an
   /// empty Var: none.
