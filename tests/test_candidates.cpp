@@ -230,7 +230,7 @@ TEST_CASE("candidates: run continues where the left neighbour points, when its l
   const size_t K = to.shape()[3];
   const Array bias = random.normal({kB, kN, kH, K});
   Array dots = gathered_dot_scores(q, key, to, kH, real(0.5));
-  const Scores scores{q, key, real(0.5), bias, dots};
+  const Scores scores{q, key, real(0.5), bias, offer.read, dots};
   menu.scan(p.scene(&scores), offer);
 
   // The twin: the logits recomputed in double, the choice made from left to right.
@@ -281,7 +281,7 @@ TEST_CASE("candidates: gated continues wherever its own logit exceeds all others
       if (n < 50) bias(b, n, 1, K - 1) = real(99);
     }
   Array dots = gathered_dot_scores(q, key, offer.scored, H, real(0.5));
-  const Scores scores{q, key, real(0.5), bias, dots};
+  const Scores scores{q, key, real(0.5), bias, offer.read, dots};
   const Scene scene{features, below, pass, H, &scores};
   menu.scan(scene, offer);
 
@@ -430,29 +430,4 @@ TEST_CASE("candidates: every source is causal") {
       CHECK(to.data()[e] <= static_cast<int32_t>(e / per_token % kN));
     }
   }
-}
-
-TEST_CASE("menu: types, slots, and what it refuses") {
-  const Menu menu("window:2, sinks:1, match:1", place(0, 1));
-  CHECK(menu.types() ==
-        std::vector<std::string>{"window -0", "window -1", "sink 0", "match 0", "match 0 +1"});
-  CHECK(Menu("window:1,dense", place(0, 1)).slot_types(3).size() == 4);
-  CHECK(Menu("window:1,dense", place(0, 1)).slot_types(3)(3) == 1);
-  CHECK(Menu("window:1 / jump", place(1, 2)).types() == std::vector<std::string>{"jump"});
-  CHECK(Menu("window:1,jump", place(0, 2)).types().size() ==
-        1);  // nothing to jump along in the first layer
-  const auto refused = [](const std::string& sources, const std::string& because) {
-    CHECK_THROWS_WITH_AS(Menu(sources, place(0, 2)), doctest::Contains(because.c_str()), Error);
-  };
-  refused("windows:3", "did you mean 'window'");
-  refused("window:0", "from 1 to 4096");
-  refused("window:x", "whole number");
-  refused("jump:2", "takes no number");
-  refused("ngram:1", "from 2 to 64");
-  refused("skips:31", "from 1 to 30");
-  refused("jump", "needs no pointers below");
-  refused("window,window:2", "twice");
-  refused("window,run,gated", "at most one source that chains");
-  refused("window / window / window", "2 menus");
-  refused("", "menu");
 }

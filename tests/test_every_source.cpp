@@ -9,6 +9,7 @@
 #include "tests/stepped.hpp"
 
 using namespace gnomon;
+using namespace std::string_literals;
 
 namespace {
 
@@ -69,8 +70,8 @@ TEST_CASE("every source: one token at a time gives what the whole sequence gives
   std::vector<std::string> all = menus();
   for (const std::string& name : registered_names<CandidateSource>())
     if (name != "window") all.push_back("window:1 / " + name + " / window:1," + name);
-  all.push_back(kEverything);
-  all.push_back(kByHead);
+  for (const std::string& menu : {kEverything, kByHead, "match:1,null,run"s, "match:1,null,gated"s})
+    all.push_back(menu);
   for (const std::string& menu : all)
     for (const size_t N : {1, 33}) {
       CAPTURE(menu);

@@ -2,7 +2,7 @@
 // Which of its candidates each head takes, and what a reader of the pointers wants to know of it.
 #pragma once
 
-#include "nn/mixers/mixer.hpp"
+#include "nn/pointer/menu.hpp"
 
 namespace gnomon {
 
@@ -11,8 +11,8 @@ struct Choice {
   Pointers pointers;  ///< of the same tokens and heads
 };
 
-/// The largest of the logits [B,N,H,K] among the candidates [B,N,G,K] (G 1 or H; -1: none) of the
-/// given types [K]; the lowest column wins a tie. Throws Error on NaN.
-Choice choose(const Array& logits, const Index& candidates, const Index& types);
+/// The largest of the logits [B,N,H,K] among the candidates that are offered, of the given types
+/// [K]; the lowest column wins a tie. Throws Error on NaN.
+Choice choose(const Array& logits, const Menu::Offer& offer, const Index& types);
 
 }  // namespace gnomon

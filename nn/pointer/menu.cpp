@@ -159,11 +159,9 @@ Menu::Offer Menu::offer(const Scene& scene, const Selector* selector) const {
   const auto [B, N] = dims<2>(scene.pass.tokens, "pointer: tokens [B,N]");
   const size_t H = scene.heads;
   const std::vector<size_t> slots = this->slots(N);
-  bool unscored = false;
-  for (const CandidateSource* source : sources_)
-    unscored |= source->scores_itself() || (selector && source->needs_pointers());
   const size_t K = std::accumulate(slots.begin(), slots.end(), size_t{0}), G = per_head() ? H : 1;
-  Offer offer{Index({B, N, G, K}, -1), {}, {}, {}};
+  Offer offer;
+  offer.to = Index({B, N, G, K}, -1);
   std::vector<Var> logits;
   bool any = false;
   size_t first = 0;
@@ -180,15 +178,22 @@ Menu::Offer Menu::offer(const Scene& scene, const Selector* selector) const {
     logits.push_back(own.value().empty() ? Var(zeros({B, N, H, slots[s]})) : own);
   }
   if (any) offer.logits = concat(logits, 3);
-  offer.scored = offer.to;
-  if (unscored) {
-    offer.scored = offer.to.clone();
-    first = 0;
-    for (size_t s = 0; s < sources_.size(); first += slots[s++])
-      if (sources_[s]->scores_itself() || (selector && sources_[s]->needs_pointers()))
-        Columns{offer.scored, first, slots[s]}.fill([](auto...) { return -1; });
-  }
+  blank(offer, slots, selector != nullptr);
   return offer;
+}
+
+void Menu::blank(Offer& offer, const std::vector<size_t>& slots, bool spread) const {
+  offer.scored = offer.read = offer.to;  // shared where nothing is blank
+  size_t first = 0;
+  for (size_t s = 0; s < sources_.size(); first += slots[s++]) {
+    const auto without = [&](Index& some) {
+      if (some.data() == offer.to.data()) some = offer.to.clone();
+      Columns{some, first, slots[s]}.fill([](auto...) { return -1; });
+    };
+    const CandidateSource& source = *sources_[s];
+    if (source.scores_itself() || (spread && source.needs_pointers())) without(offer.scored);
+    if (source.reads_nothing()) without(offer.read);
+  }
 }
 
 void Menu::scan(const Scene& scene, Offer& offer) const {
@@ -197,10 +202,13 @@ void Menu::scan(const Scene& scene, Offer& offer) const {
   sources_.back()->offer(scene, columns);
   // A head's walk concerns no other head: what it may not use is taken away afterwards.
   withhold(sources_.size() - 1, columns);
-  if (offer.scored.data() == offer.to.data() || sources_.back()->scores_itself()) return;
   const size_t K = offer.to.shape()[3];
-  for (size_t row = 0; row < offer.to.shape().rows(); ++row)
-    std::copy_n(offer.to.row(row) + K - slots, slots, offer.scored.row(row) + K - slots);
+  for (Index* other : {&offer.scored, &offer.read}) {
+    const bool blank = other == &offer.scored && sources_.back()->scores_itself();
+    if (blank || other->data() == offer.to.data()) continue;
+    for (size_t row = 0; row < offer.to.shape().rows(); ++row)
+      std::copy_n(offer.to.row(row) + K - slots, slots, other->row(row) + K - slots);
+  }
 }
 
 Var Menu::credit(const Scene& scene, const Offer& offer) const {

@@ -27,8 +27,9 @@ class Menu final : public Module {
   bool scans() const { return sources_.back()->scans(); }
 
   struct Offer {
-    Index to;      ///< [B,N,G,K]; -1: none
+    Index to;      ///< [B,N,G,K]; -1: no such candidate
     Index scored;  ///< the same, -1 also where a source scores its candidates itself
+    Index read;    ///< the same, -1 also where to choose it is to read nothing
     Var logits;    ///< [B,N,H,K] of the sources' own; empty: none
     /// Candidates whose place is known as a distribution only (see Pointers::distribution).
     struct Spread {
@@ -59,6 +60,8 @@ class Menu final : public Module {
     return withheld_[source].empty() || !withheld_[source][head];
   }
   void withhold(size_t source, const Columns& columns) const;
+  /// Makes offer.scored and offer.read out of offer.to; `spread`: as with a selector.
+  void blank(Offer& offer, const std::vector<size_t>& slots, bool spread) const;
   Var spread(size_t source, const Scene& scene, const Selector& selector, size_t first,
              size_t slots, Offer& offer) const;
 

@@ -49,7 +49,7 @@ Var distribution(const Var& weight, const Menu::Offer& offer, size_t h) {
   const Var of_head = reshape(slice(weight, 2, h, h + 1), {B, N, K});
   Index fixed({B, N, K});  // without the slots that are spread out themselves
   for (size_t row = 0; row < B * N; ++row) {
-    std::copy_n(offer.to.row(row * G + (G == 1 ? 0 : h)), K, fixed.row(row));
+    std::copy_n(offer.read.row(row * G + (G == 1 ? 0 : h)), K, fixed.row(row));
     for (const auto& spread : offer.spread)
       if (spread.h == h) fixed.row(row)[spread.k] = -1;
   }
@@ -168,16 +168,16 @@ Mixed PointerBlock::operator()(const Var& a, const Pointers& below, Pass& pass) 
   Array dots;
   if (menu_.scans()) {
     dots = gathered_dot_scores(query.value(), key.value(), offer.scored, H, scale);
-    const Scores scores{query.value(), key.value(), scale, bias.value(), dots};
+    const Scores scores{query.value(), key.value(), scale, bias.value(), offer.read, dots};
     menu_.scan({a, below, pass, H, &scores}, offer);
   }
   const Index& candidates = offer.to;
-  const Targets targets(candidates, B, N, "pointer: candidates [B,N,G,K]");
-  const bool all_scored = offer.scored.data() == candidates.data();
+  const Targets targets(offer.read, B, N, "pointer: candidates [B,N,G,K]");
+  const bool all_scored = offer.scored.data() == offer.read.data();
   const Targets scored =
       all_scored ? targets : Targets(offer.scored, B, N, "pointer: candidates [B,N,G,K]");
   const Var logits = gnomon::add(gathered_dot(query, key, scored, H, scale, dots), bias);
-  auto [slot, pointers] = choose(logits.value(), candidates, types);
+  auto [slot, pointers] = choose(logits.value(), offer, types);
   if (pass.training && credit_)
     pointers.log_probability = log_probability(logits, candidates, slot);
   Var z;

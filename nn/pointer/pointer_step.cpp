@@ -60,11 +60,7 @@ Menu::Step Menu::stepper(size_t heads) const {
       logits.push_back(own.value().empty() ? Var(zeros({1, 1, H, slots[s]})) : own);
     }
     offer.logits = concat(logits, 3);
-    offer.scored = offer.to.clone();
-    first = 0;
-    for (size_t s = 0; s < sources_.size(); first += slots[s++])
-      if (sources_[s]->scores_itself())
-        Columns{offer.scored, first, slots[s]}.fill([](auto...) { return -1; });
+    blank(offer, slots, false);
     return offer;
   };
 }
@@ -92,7 +88,7 @@ MixerStep PointerBlock::stepper() const {
     const Var bias = gnomon::add(select_columns(of_type, types), offer.logits);
     const Array logits = scored(query.value(), keys, offer.scored, bias.value(),
                                 1 / std::sqrt(static_cast<real>(D / H)));
-    Choice choice = choose(logits, offer.to, types);
+    Choice choice = choose(logits, offer, types);
     const Var z = read(values, choice.pointers.to.data(), H, D);
     return Mixed{gated(a, z), std::move(choice.pointers)};
   };

@@ -11,7 +11,7 @@ namespace gnomon {
 
 /// Where the tokens would point without the chain.
 struct Fresh {
-  Index to;     ///< [B,N,H] the position of the best of the other candidates; -1: there is none
+  Index to;     ///< [B,N,H] what the best of the other candidates reads; -1: nothing
   Array logit;  ///< [B,N,H] its logit; -infinity: there is none
 };
 
@@ -24,10 +24,12 @@ inline Fresh fresh_choices(const Columns& columns, const Scores& scores) {
       const int32_t* to = columns.to.data() + row * K;
       const real* dots = scores.dots.data() + row * K;
       const real* bias = scores.bias.data() + row * K;
+      bool any = false;
       for (size_t k = 0; k < columns.first; ++k)
         if (const real logit = dots[k] + bias[k];
-            to[k] >= 0 && (fresh.to.data()[row] < 0 || logit > fresh.logit.data()[row])) {
-          fresh.to.data()[row] = to[k];
+            to[k] >= 0 && (!any || logit > fresh.logit.data()[row])) {
+          any = true;
+          fresh.to.data()[row] = scores.read.row(row)[k];
           fresh.logit.data()[row] = logit;
         }
     }

@@ -19,6 +19,7 @@ struct Scores {
   const Array& key;    ///< [B,N,H C]
   real scale;          ///< logit = scale query . key + bias
   const Array& bias;   ///< [B,N,H,K] of the candidate's type, and noise if there is any
+  const Index& read;   ///< [B,N,H,K] what each earlier slot reads; -1 also: nothing, by choice
   Array& dots;         ///< [B,N,H,K] scale query . key: given for all earlier slots; a scanning
                        ///< source fills its own
 };
@@ -108,6 +109,8 @@ class CandidateSource : public Module {
   virtual bool scans() const { return false; }
   /// Do its own logits (and that of its type) decide, without query . key?
   virtual bool scores_itself() const { return false; }
+  /// Are its candidates no places, but the choice to read zeros?
+  virtual bool reads_nothing() const { return false; }
   /// Fills its columns. Returns logits [B,N,H,slots] of its own, added to those of the layer; an
   /// empty Var: none.
   virtual Var offer(const Scene& scene, const Columns& columns) const = 0;
