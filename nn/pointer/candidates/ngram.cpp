@@ -2,10 +2,10 @@
 // ngram:n     token i may point at the latest earlier position that ends the same m tokens, and at
 //             the position after it, for each order m = 2, ..., n: the latest j < i with
 //             token[j-m+1..j] = token[i-m+1..i].         cost N 2 (n - 1); shared by the heads
-// The contexts of PPM compressors (Cleary and Witten 1984). Exact: an m-gram is named by the name of
-// the (m-1)-gram before its last token and that token, and names are given out by a hash table, so
-// different m-grams never share one. Like "match", which is the order 1, it is told which tokens are
-// equal: a strong prior, to be named in results.
+// The contexts of PPM compressors (Cleary and Witten 1984). Exact: an m-gram is named by the name
+// of the (m-1)-gram before its last token and that token, and names are given out by a hash table,
+// so different m-grams never share one. Like "match", which is the order 1, it is told which tokens
+// are equal: a strong prior, to be named in results.
 #include <unordered_map>
 
 #include "nn/pointer/candidates/source.hpp"
@@ -20,7 +20,7 @@ class Contexts {
   Contexts(size_t n, size_t length) : ends_(n - 1), name_(n, -1) {
     for (auto& table : ends_) table.reserve(length);
   }
-  /// The next token; last[m - 2] = where the m-gram that it ends was seen to end before; -1: nowhere.
+  /// The next token; last[m - 2] = where the m-gram that it ends has ended before; -1: nowhere.
   void read(int32_t token, int32_t* last) {
     // From the longest down: name_ still holds the names of the m-grams that end one token earlier.
     for (size_t o = ends_.size(); o-- > 0;) {
