@@ -197,6 +197,57 @@ TEST_CASE("candidates: random places are spread evenly and depend on the token's
   CHECK(relative / (kN * k) == doctest::Approx(0.5).epsilon(0.1));
 }
 
+TEST_CASE("candidates: blocks offers the tokens of the past blocks with the best summaries") {
+  Problem p;
+  Menu menu("blocks:3", place(0, 1));
+  menu.initialise(6);
+  const Menu::Offer offer = menu.offer(p.scene());
+  constexpr size_t kCode = 16, kLargest = 4;  // blocks of 4 from token 15 on, of 8 from 63 on
+  CHECK(offer.to.shape() == Shape{kB, kN, kH, 3 * kLargest});
+  CHECK(menu.types() == std::vector<std::string>{"block 0", "block 1", "block 2"});
+
+  // The twin computes codes and means in double.
+  const auto code = [&](const char* name, size_t b, size_t n, size_t e) {
+    double sum = 0;
+    for (const Parameter& parameter : menu.parameters())
+      if (parameter.name == fmt::format("blocks.{}.weight", name))
+        for (size_t d = 0; d < 12; ++d)
+          sum += double{parameter.var->value()(e, d)} * double{p.features.value()(b, n, d)};
+    return sum;
+  };
+  for (size_t b = 0; b < kB; ++b)
+    for (size_t h = 0; h < kH; ++h)
+      for (size_t n = 0; n < kN; ++n) {
+        struct Block {
+          size_t first, size;
+          double score;
+        };
+        std::vector<Block> blocks;
+        double all = 0;
+        for (size_t first = 0, size = 1; first + size <= n; first += size) {
+          if (first + 1 == 4 * size * size) size *= 2;
+          if (first + size > n) break;
+          double score = 0;
+          for (size_t j = first; j < first + size; ++j)
+            for (size_t e = h * kCode; e < (h + 1) * kCode; ++e)
+              score += code("query", b, n, e) * code("summary", b, j, e) / double(size) / 4;
+          blocks.push_back({first, size, score});
+          all += std::exp(score);
+        }
+        std::sort(blocks.begin(), blocks.end(),
+                  [](const Block& one, const Block& other) { return one.score > other.score; });
+        std::vector<int32_t> expected(3 * kLargest, -1);
+        for (size_t r = 0; r < std::min<size_t>(3, blocks.size()); ++r)
+          for (size_t s = 0; s < kLargest; ++s) {
+            if (s < blocks[r].size)
+              expected[r * kLargest + s] = static_cast<int32_t>(blocks[r].first + s);
+            CHECK(offer.logits.value()(b, n, h, r * kLargest + s) ==
+                  doctest::Approx(blocks[r].score - std::log(all)).epsilon(1e-4));
+          }
+        CHECK(offered(offer.to, b, n, h) == expected);
+      }
+}
+
 TEST_CASE("candidates: the rows a layer reads are those its menu promises") {
   // Every candidate is read once to score it and once for its value.
   for (const size_t N : {32, 64}) {
@@ -206,6 +257,14 @@ TEST_CASE("candidates: the rows a layer reads are those its menu promises") {
     // Per head, since the chain is; the gate needs no score.
     CHECK(rows_read("window:4,run", N) == 2 * 5 * N * kH + N * kH);
     CHECK(rows_read("window:4,gated", N) == 2 * 5 * N * kH);
+  }
+  // Blocks that end before the last token, and tokens in the largest of them: both grow as sqrt(N).
+  struct Size {
+    size_t N, blocks, largest;
+  };
+  for (const auto& [N, M, S] : {Size{64, 21, 4}, Size{256, 45, 8}, Size{1024, 93, 16}}) {
+    const size_t choosing = N * M + N + N * kH * 2;  // their scores, their means, log p of the best
+    CHECK(rows_read("blocks:2", N) == choosing + 2 * N * kH * 2 * S);
   }
 }
 
@@ -256,65 +315,6 @@ TEST_CASE("candidates: run continues where the left neighbour points, when its l
       }
     }
   CHECK(continued > 20);  // the case occurs
-}
-
-TEST_CASE("candidates: gated continues wherever its own logit exceeds all others") {
-  // Long enough for several blocks, with stretches that nothing interrupts for more than a block,
-  // and a beginning at which there is no candidate at all.
-  constexpr size_t B = 2, N = 9000, H = 2, D = 4;
-  Pass pass;
-  pass.tokens = Index({B, N});
-  for (size_t e = 0; e < B * N; ++e)  // match:1 finds nothing before token 100
-    pass.tokens.data()[e] = static_cast<int32_t>(e % N < 100 ? e % N : (e * e) % 97);
-  const Var features = Random(8).normal({B, N, D});
-  const Pointers below;
-  const Menu menu("gated,match:1", place(0, 1));
-  CHECK(menu.types().back() == "gated");
-  Menu::Offer offer = menu.offer({features, below, pass, H});
-  const size_t K = offer.to.shape()[3];
-  Random random(3);
-  const Array q = random.normal({B, N, D}), key = random.normal({B, N, D});
-  Array bias = random.normal({B, N, H, K});
-  for (size_t b = 0; b < B; ++b)
-    for (size_t n = 0; n < N; ++n) {
-      bias(b, n, 0, K - 1) = n % 3000 == 150 || n < 130 ? real(-9) : real(99);  // head 0: long runs
-      if (n < 50) bias(b, n, 1, K - 1) = real(99);
-    }
-  Array dots = gathered_dot_scores(q, key, offer.scored, H, real(0.5));
-  const Scores scores{q, key, real(0.5), bias, offer.read, dots};
-  const Scene scene{features, below, pass, H, &scores};
-  menu.scan(scene, offer);
-
-  size_t continued = 0, none = 0;
-  for (size_t b = 0; b < B; ++b)
-    for (size_t h = 0; h < H; ++h) {
-      int32_t before = -1;
-      bool equal = true;
-      for (size_t n = 0; n < N; ++n) {
-        const int32_t offered = before < 0 ? -1 : before + 1;
-        equal &= offer.to(b, n, h, K - 1) == offered && offered <= static_cast<int32_t>(n);
-        equal &= offer.scored(b, n, h, K - 1) == -1;
-        int32_t chosen = -1;
-        double best = 0;
-        for (size_t k = 0; k + 1 < K; ++k) {
-          const int32_t j = offer.to(b, n, h, k);
-          if (j < 0) continue;
-          double logit = double{bias(b, n, h, k)};
-          for (size_t c = 0; c < D / H; ++c)
-            logit += 0.5 * double{q(b, n, h * D / H + c)} * double{key(b, j, h * D / H + c)};
-          if (chosen < 0 || logit > best) best = logit, chosen = j;
-        }
-        if (offered >= 0 && (chosen < 0 || double{bias(b, n, h, K - 1)} > best)) {
-          chosen = offered;
-          ++continued;
-        }
-        none += chosen < 0;
-        before = chosen;
-      }
-      CHECK(equal);
-    }
-  CHECK(continued > N);
-  CHECK(none > 100);
 }
 
 TEST_CASE("candidates: rank points where the hard count of members reaches what is asked for") {

@@ -93,6 +93,7 @@ TEST_CASE("every source: a step reads K rows, however many tokens came before") 
     CAPTURE(menu);
     const Chain chain(menu, 40);
     const auto rows = rows_per_step(chain.encoder, chain.features, chain.tokens);
+    if (menu == "window:2,blocks") continue;  // by its nature about sqrt(n) rows
     if (menu == "window:2,dense") {  // by its nature: one more for every token, layer and head
       CHECK(rows[39] - rows[19] == 20 * kLayers);
       continue;
@@ -111,7 +112,8 @@ TEST_CASE("every source: outside of training at most B N H (2 K + 2) rows are re
       K += Menu(menu, {kD, kH, layer, kLayers, "none"}).slot_types(N).size();
     // Each candidate's key once, a source's own rows once; the chosen value, and the run's key.
     CHECK(chain.rows() <= kB * N * kH * (2 * K + 2 * kLayers));
-    if (menu != "window:2,dense") CHECK(Chain(menu, 2 * N).rows() == 2 * chain.rows());
+    if (menu != "window:2,dense" && menu != "window:2,blocks")
+      CHECK(Chain(menu, 2 * N).rows() == 2 * chain.rows());
   }
 }
 

@@ -20,7 +20,7 @@ class Contexts {
   explicit Contexts(size_t n, size_t length = 0) : ends_(n - 1), name_(n, -1) {
     for (auto& table : ends_) table.reserve(length);
   }
-  /// The next token; last[m - 2] = where the m-gram that it ends was seen to end before, or -1.
+  /// The next token; last[m - 2] = where the m-gram that it ends has ended before; -1: nowhere.
   void read(int32_t token, int32_t* last) {
     // From the longest down: name_ still holds the names of the m-grams that end one token earlier.
     for (size_t o = ends_.size(); o-- > 0;) {
