@@ -44,20 +44,28 @@ SequenceModel::SequenceModel(const Config& config, size_t vocabulary, const Kind
       encoder_(add<Encoder>("encoder", config.encoder, chosen_kinds(config.mixers, kinds))),
       head_(add<Linear>("head", config.encoder.width, vocabulary)) {}
 
-Encoded SequenceModel::encode(Pass& pass) const {
-  const auto [B, N] = dims<2>(pass.tokens, "model: tokens [B,N]");
-  Var h = tokens_(pass.tokens);
-  if (positions_) {
-    if (N > max_length_)
-      fail(Exit::usage,
-           "model: tokens [B,N]: expected at most --max-length = {} tokens for learned positions, "
-           "got {}",
-           max_length_, N);
-    Index n({B, N});
-    for (size_t e = 0; e < n.size(); ++e) n.data()[e] = static_cast<int32_t>(e % N);
-    h = gnomon::add(h, (*positions_)(n));
-  }
-  return encoder_(h, pass);
+Var SequenceModel::embed(const Index& tokens, size_t first) const {
+  const auto [B, N] = dims<2>(tokens, "model: tokens [B,N]");
+  const Var h = tokens_(tokens);
+  if (first + N > longest())
+    fail(Exit::usage,
+         "model: tokens [B,N]: expected at most --max-length = {} tokens for learned positions, "
+         "got {}",
+         max_length_, first + N);
+  if (!positions_) return h;
+  Index n({B, N});
+  for (size_t e = 0; e < n.size(); ++e) n.data()[e] = static_cast<int32_t>(first + e % N);
+  return gnomon::add(h, (*positions_)(n));
+}
+
+Encoded SequenceModel::encode(Pass& pass) const { return encoder_(embed(pass.tokens, 0), pass); }
+
+Array SequenceModel::Memory::step(int32_t token) {
+  const PauseTape no_tape;
+  const Var embedded = model_->embed(Index({1, 1}, token), length());
+  return model_->logits(encoder_.step(embedded, token).features)
+      .value()
+      .reshaped({model_->vocabulary_});
 }
 
 Var SequenceModel::logits(const Var& features) const { return head_(features); }

@@ -40,10 +40,31 @@ class SequenceModel final : public Module {
   /// Only the scored rows pass through the head. Throws Error when no position is scored.
   Scored score(const Batch& batch, Pass& pass) const;
 
+  /// One sequence, one token at a time: the logits that encode() and logits() give outside of
+  /// training, without a tape. A token costs what the mixers' steps cost: O(K) rows read in a layer
+  /// of pointers, O(n) in one of attention. Copies go on independently; the model must outlive it.
+  class Memory {
+   public:
+    explicit Memory(const SequenceModel& model) : model_(&model), encoder_(model.encoder_) {}
+    /// The next token -> the logits [V] of the one after it. Throws Error for a token outside
+    /// [0,V), Error(Exit::usage) for more tokens than there are learned positions.
+    Array step(int32_t token);
+    size_t length() const { return encoder_.length(); }
+
+   private:
+    const SequenceModel* model_;
+    Encoder::Memory encoder_;
+  };
+
   size_t vocabulary() const { return vocabulary_; }
+  /// The longest sequence it can take: bounded by learned positions only.
+  size_t longest() const { return positions_ ? max_length_ : std::numeric_limits<size_t>::max(); }
   const Encoder& encoder() const { return encoder_; }
 
  private:
+  /// The tokens [B,N] that stand at positions first, first + 1, ... -> [B,N,D]
+  Var embed(const Index& tokens, size_t first) const;
+
   size_t vocabulary_, max_length_;
   const Embedding& tokens_;
   const Embedding* positions_;  // null unless the positions are learned

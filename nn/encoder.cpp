@@ -27,15 +27,26 @@ class Encoder::Layer final : public Module {
         dropout_(config.dropout) {}
 
   Mixed operator()(const Var& h, const Pointers& below, Pass& pass) const {
-    const auto drop = [&](const Var& x) { return dropout_(x, pass.training, pass.noise); };
-    Mixed mixed = mixer_(norm1_(h), below, pass);
-    const Var mixed_in = gnomon::add(h, drop(mixed.features));
-    return {gnomon::add(mixed_in, drop(feed_forward_(norm2_(mixed_in)))),
-            std::move(mixed.pointers)};
+    return around(
+        h, [&](const Var& a) { return mixer_(a, below, pass); },
+        [&](const Var& x) { return dropout_(x, pass.training, pass.noise); });
+  }
+  /// One token, whose memory is `mix`.
+  Mixed step(const Var& h, const MixerStep& mix, const Moment& moment) const {
+    return around(
+        h, [&](const Var& a) { return mix(a, moment); }, [](const Var& x) { return x; });
   }
   const Mixer& mixer() const { return mixer_; }
 
  private:
+  /// The equation at the top of encoder.hpp, whichever way the mixer is asked.
+  template <class Mix, class Drop>
+  Mixed around(const Var& h, Mix&& mix, Drop&& drop) const {
+    Mixed mixed = mix(norm1_(h));
+    const Var mixed_in = gnomon::add(h, drop(mixed.features));
+    return {gnomon::add(mixed_in, drop(feed_forward_(norm2_(mixed_in)))),
+            std::move(mixed.pointers)};
+  }
   Norm& named_norm(const std::string& name, const EncoderConfig& config) {
     return static_cast<Norm&>(adopt(name, make_norm(config.norm, config.width)));
   }
@@ -68,6 +79,32 @@ Encoded Encoder::operator()(const Var& embedded, Pass& pass) const {
     result.pointers.push_back(std::move(mixed.pointers));
   }
   result.features = (*norm_)(h);
+  return result;
+}
+
+Encoder::Memory::Memory(const Encoder& encoder)
+    : encoder_(&encoder), trails_(encoder.layers_.size()) {
+  for (const Layer* layer : encoder.layers_) steps_.push_back(layer->mixer().stepper());
+}
+
+Encoded Encoder::Memory::step(const Var& embedded, int32_t token) {
+  const PauseTape no_tape;
+  Var h = embedded;
+  Encoded result;
+  const auto n = static_cast<int64_t>(length_++);
+  Trail below;
+  for (size_t l = 0; l < steps_.size(); ++l) {
+    std::vector<int32_t>& trail = trails_[l];
+    const size_t heads = n == 0 ? 0 : trail.size() / static_cast<size_t>(n);
+    const Trail own{heads == 0 ? nullptr : trail.data(), heads};
+    Mixed mixed = encoder_->layers_[l]->step(h, steps_[l], {n, token, below, own});
+    h = std::move(mixed.features);
+    const Index& to = mixed.pointers.to;
+    trail.insert(trail.end(), to.begin(), to.end());
+    below = {to.empty() ? nullptr : trail.data(), to.size()};
+    result.pointers.push_back(std::move(mixed.pointers));
+  }
+  result.features = (*encoder_->norm_)(h);
   return result;
 }
 

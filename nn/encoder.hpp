@@ -32,6 +32,25 @@ class Encoder final : public Module {
   /// Throws Error(Exit::usage): D not divisible by H, or as many kinds as fit nothing.
   Encoder(const EncoderConfig& config, const std::vector<const MixerKind*>& kinds);
   Encoded operator()(const Var& embedded, Pass& pass) const;
+
+  /// One sequence, one token at a time: what operator() gives outside of training, without a tape.
+  /// Copies go on independently. The encoder must outlive it.
+  class Memory {
+   public:
+    explicit Memory(const Encoder& encoder);
+    /// The next token and its embedding [1,1,D] -> its features [1,1,D], and its pointers [1,1,H]
+    /// of every layer.
+    Encoded step(const Var& embedded, int32_t token);
+    /// How many tokens it knows.
+    size_t length() const { return length_; }
+
+   private:
+    const Encoder* encoder_;
+    std::vector<MixerStep> steps_;              // of each layer
+    std::vector<std::vector<int32_t>> trails_;  // [n,H] of each layer, handed to the next unread
+    size_t length_ = 0;
+  };
+
   const Mixer& mixer(size_t layer) const;
   size_t layers() const { return layers_.size(); }
 

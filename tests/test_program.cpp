@@ -289,7 +289,7 @@ TEST_CASE("program: runs that cannot be evaluated or resumed") {
 
 TEST_CASE("program: help lists everything, with defaults") {
   for (const std::string command :
-       {"models", "tasks", "variants", "train", "eval", "bench", "gradcheck"}) {
+       {"models", "tasks", "variants", "train", "eval", "generate", "bench", "gradcheck"}) {
     CAPTURE(command);
     for (const std::string flag : {"--help", "-h"}) {
       const Ended e = gnomon_run({command, flag});

@@ -37,11 +37,16 @@ Experiment::Experiment(ExperimentNames chosen) : names(std::move(chosen)) {
   task_ = make_registered<Task>(names.task, "task");
 }
 
-std::unique_ptr<Experiment> Experiment::of_run(const Arguments& config) {
+std::unique_ptr<Experiment> Experiment::unprepared(const Arguments& config) {
   auto experiment = std::make_unique<Experiment>(ExperimentNames(config));
   Options options;
   experiment->declare(options);
   config.set_all(options.fields);
+  return experiment;
+}
+
+std::unique_ptr<Experiment> Experiment::of_run(const Arguments& config) {
+  auto experiment = unprepared(config);
   experiment->prepare();
   return experiment;
 }

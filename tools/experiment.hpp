@@ -38,6 +38,8 @@ class Experiment {
   explicit Experiment(ExperimentNames names);
   /// As a run keeps it, prepared. Throws Error(Exit::usage or Exit::input).
   static std::unique_ptr<Experiment> of_run(const Arguments& config);
+  /// The same not prepared: the task's files need not be there. Enough to make the model.
+  static std::unique_ptr<Experiment> unprepared(const Arguments& config);
 
   /// Its options, with their headings.
   void declare(Options& options);

@@ -19,7 +19,7 @@ namespace gnomon {
 namespace detail {
 
 /// `direction`: 1 or -1.
-inline Array turned(const Array& x, size_t heads, double base, double direction) {
+inline Array turned(const Array& x, size_t heads, size_t first, double base, double direction) {
   const auto [B, N, D] = dims<3>(x, "rotary: x [B,N,D]");
   const size_t C = D / heads, half = C / 2;
   Array y(x.shape());
@@ -29,8 +29,8 @@ inline Array turned(const Array& x, size_t heads, double base, double direction)
     for (size_t c = 0; c < half; ++c) {
       const double speed =
           direction * std::pow(base, -2.0 * static_cast<double>(c) / static_cast<double>(C));
-      cosine[c] = std::cos(speed * static_cast<double>(begin));
-      sine[c] = std::sin(speed * static_cast<double>(begin));
+      cosine[c] = std::cos(speed * static_cast<double>(first + begin));
+      sine[c] = std::sin(speed * static_cast<double>(first + begin));
       step_cosine[c] = std::cos(speed);
       step_sine[c] = std::sin(speed);
     }
@@ -61,14 +61,15 @@ inline Array turned(const Array& x, size_t heads, double base, double direction)
 
 }  // namespace detail
 
-/// Throws Error when D is not divisible by the heads, or the width of a head is odd.
-inline Var rotary(const Var& x, size_t heads, double base = 10000) {
+/// `first`: the position of the first token, where x is not the whole sequence. Throws Error when
+/// D is not divisible by the heads, or the width of a head is odd.
+inline Var rotary(const Var& x, size_t heads, size_t first = 0, double base = 10000) {
   const auto [B, N, D] = dims<3>(x.value(), "rotary: x [B,N,D]");
   expect(heads > 0 && D % heads == 0 && D / heads % 2 == 0,
          "rotary: expected D divisible by H and an even C = D / H, got D = {}, H = {}", D, heads);
-  return record("rotary", detail::turned(x.value(), heads, base, 1), {x},
-                [heads, base](const Array& dy, Inputs in) {
-    in.add(0, detail::turned(dy, heads, base, -1));
+  return record("rotary", detail::turned(x.value(), heads, first, base, 1), {x},
+                [heads, first, base](const Array& dy, Inputs in) {
+    in.add(0, detail::turned(dy, heads, first, base, -1));
   });
 }
 

@@ -1,5 +1,6 @@
 #include "nn/mixers/attention.hpp"
 
+#include "core/counters.hpp"
 #include "core/ops/add.hpp"
 #include "core/ops/attention.hpp"
 #include "core/ops/matmul.hpp"
@@ -34,6 +35,32 @@ Array distance_bias(const Shape& scores, const std::vector<real>& slopes) {
                          std::abs(static_cast<real>(r % N) - static_cast<real>(j));
   });
   return bias;
+}
+
+/// One token's query against the keys so far: y_h = sum_j p_hj v_j, p = softmax over j of
+/// q_h . k_j / sqrt(C) - slope_h (n - j).
+Array attend(const Array& q, const Rows& keys, const Rows& values, size_t heads,
+             const std::vector<real>& slopes) {
+  const size_t N = keys.size(), D = q.size(), C = D / heads;
+  const real scale = 1 / std::sqrt(static_cast<real>(C));
+  Array y(q.shape(), 0);
+  counters.matrix_flops += 2 * 2 * N * D;
+  parallel_for(heads, 1, [&](size_t h, size_t) {
+    std::vector<real> weights(N);
+    for (size_t j = 0; j < N; ++j) {
+      weights[j] = scale * simd::dot(q.data() + h * C, keys[j] + h * C, C);
+      if (!slopes.empty()) weights[j] -= slopes[h] * static_cast<real>(N - 1 - j);
+    }
+    const real top = simd::max(weights.data(), N);
+    real sum = 0;
+    for (size_t j = 0; j < N; ++j) {
+      const real weight = std::exp(weights[j] - top);
+      sum += weight;
+      simd::add_scaled(y.data() + h * C, weight, values[j] + h * C, C);
+    }
+    for (size_t c = 0; c < C; ++c) y.data()[h * C + c] /= sum;
+  });
+  return y;
 }
 
 class AttentionKind final : public MixerKind {
@@ -96,13 +123,30 @@ Var MultiHeadAttention::projected(const Var& a, size_t part) const {
   return affine(a, slice(weight_, 0, begin, end), slice(bias_, 0, begin, end));
 }
 
+MultiHeadAttention::Queried MultiHeadAttention::queried(const Var& a, size_t first) const {
+  Queried all{projected(a, 0), projected(a, 1), projected(a, 2)};
+  if (turned_) {
+    all.q = rotary(all.q, heads_, first);
+    all.k = rotary(all.k, heads_, first);
+  }
+  return all;
+}
+
 Mixed MultiHeadAttention::operator()(const Var& a, const Pointers&, Pass&) const {
-  Var q = projected(a, 0), k = projected(a, 1);
-  const Var v = projected(a, 2);
-  if (turned_) q = rotary(q, heads_), k = rotary(k, heads_);
+  const auto [q, k, v] = queried(a, 0);
   const Var mixed = fused_ ? attention(q, k, v, heads_, true, slopes_)
                            : composed_attention(q, k, v, heads_, true, slopes_);
   return {output_(mixed), {}};
+}
+
+MixerStep MultiHeadAttention::stepper() const {
+  return [this, keys = Rows(width_), values = Rows(width_)](const Var& a,
+                                                            const Moment& moment) mutable {
+    const auto [q, k, v] = queried(a, static_cast<size_t>(moment.n));
+    keys.append(k.value().data());
+    values.append(v.value().data());
+    return Mixed{output_(attend(q.value(), keys, values, heads_, slopes_)), {}};
+  };
 }
 
 }  // namespace gnomon

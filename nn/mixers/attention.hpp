@@ -4,6 +4,7 @@
 
 #include "nn/linear.hpp"
 #include "nn/mixers/mixer.hpp"
+#include "nn/mixers/rows.hpp"
 
 namespace gnomon {
 
@@ -26,8 +27,15 @@ class MultiHeadAttention final : public Mixer {
   /// on heads of odd width.
   MultiHeadAttention(const MixerPlace& place, bool fused);
   Mixed operator()(const Var& a, const Pointers& below, Pass& pass) const override;
+  /// Remembers the keys and values of all tokens: 2 D numbers each; token n costs O(D D + n D).
+  MixerStep stepper() const override;
 
  private:
+  struct Queried {
+    Var q, k, v;
+  };
+  /// Of the tokens from position `first` on.
+  Queried queried(const Var& a, size_t first) const;
   /// Part 0, 1 or 2 of the projection: q, k or v.
   Var projected(const Var& a, size_t part) const;
   size_t width_, heads_;

@@ -1,6 +1,8 @@
 #include "nn/mixers/convolution.hpp"
 
 #include "core/ops/causal_convolution.hpp"
+#include "core/ops/concat.hpp"
+#include "core/ops/slice.hpp"
 
 namespace gnomon {
 namespace {
@@ -33,6 +35,17 @@ Convolution::Convolution(const MixerPlace& place, size_t kernel)
 
 Mixed Convolution::operator()(const Var& a, const Pointers&, Pass&) const {
   return {output_(causal_convolution(a, weight_, bias_)), {}};
+}
+
+// The op runs over the last k tokens, of which one is new: k times the work, all of it tiny.
+MixerStep Convolution::stepper() const {
+  return [this, window = Var()](const Var& a, const Moment& moment) mutable {
+    window = moment.n == 0 ? a : concat({window, a}, 1);
+    const size_t kernel = weight_.shape()[0], known = window.shape()[1];
+    if (known > kernel) window = slice(window, 1, known - kernel, known);
+    const Var mixed = causal_convolution(window, weight_, bias_);
+    return Mixed{output_(slice(mixed, 1, mixed.shape()[1] - 1, mixed.shape()[1])), {}};
+  };
 }
 
 }  // namespace gnomon

@@ -16,6 +16,8 @@ class Convolution final : public Mixer {
  public:
   Convolution(const MixerPlace& place, size_t kernel);
   Mixed operator()(const Var& a, const Pointers& below, Pass& pass) const override;
+  /// Remembers the features of the last k tokens.
+  MixerStep stepper() const override;
 
  private:
   const Var &weight_, &bias_;

@@ -1,8 +1,16 @@
 // nn/mixers/mixer.hpp
 // A mixer is anything that moves information between tokens: attention, a convolution, pointers.
 // All stand behind this interface; the encoder and the models know no mixer by name.
+//
+// A mixer works in two ways that give the same numbers (to rounding): on whole sequences, and one
+// token at a time:
+//
+//   MixerStep step = mixer.stepper();           // knows nothing yet; one for every sequence
+//   Mixed y = step(a, {0, token, below, own});  // a [1,1,D] of token 0
+//   y = step(a, {1, ...});                      // then of token 1, ...
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,11 +47,37 @@ struct Mixed {
   Pointers pointers;  ///< handed to the next layer's mixer
 };
 
+/// Where the heads of every token of one sequence point: a view of Pointers::to, [N,H].
+struct Trail {
+  const int32_t* to = nullptr;
+  size_t heads = 0;  ///< H
+  bool empty() const { return !to; }
+  /// The position that head h of token n reads, -1: nothing. Unchecked: for the innermost loops.
+  int32_t operator()(int64_t n, size_t h) const { return to[static_cast<size_t>(n) * heads + h]; }
+};
+
+/// The next token of one sequence.
+struct Moment {
+  int64_t n;  ///< its position: so many tokens came before
+  int32_t token;
+  Trail below;  ///< of the layer below, tokens 0 to n; empty where that has no pointers
+  Trail own;    ///< of this layer, tokens 0 to n - 1
+};
+
+/// Takes the next token of one sequence: a [1,1,D], its normalised features, in; what is added to
+/// its residual stream [1,1,D] and its pointers [1,1,H] out. Pointers select hard. What it has to
+/// remember of the earlier tokens it keeps itself, so it is called once for every token, in order;
+/// a copy remembers what the original did at that time. The mixer must outlive it.
+using MixerStep = std::function<Mixed(const Var& a, const Moment& moment)>;
+
 class Mixer : public Module {
  public:
   /// a [B,N,D] normalised features; `below`: the pointers of the layer below, empty in the first.
   /// Causal: the output at token n depends on tokens up to n only.
   virtual Mixed operator()(const Var& a, const Pointers& below, Pass& pass) const = 0;
+  /// The same outside of training, one token at a time, with nothing remembered yet. The memory
+  /// grows by O(D) numbers a token at most; the cost of a token is the mixer's own.
+  virtual MixerStep stepper() const = 0;
   /// Names of the types of candidate that a pointer can win by; empty for others.
   virtual std::vector<std::string> candidate_types() const { return {}; }
 };

@@ -120,6 +120,12 @@ std::vector<size_t> Menu::slots(size_t N) const {
   return each;
 }
 
+bool Menu::per_head() const {
+  for (size_t s = 0; s < sources_.size(); ++s)
+    if (sources_[s]->per_head() || !withheld_[s].empty()) return true;
+  return false;
+}
+
 void Menu::withhold(size_t source, const Columns& columns) const {
   if (withheld_[source].empty()) return;
   const auto [B, N, H, K] = dims<4>(columns.to, "pointer: candidates [B,N,H,K]");
@@ -153,10 +159,7 @@ Menu::Offer Menu::offer(const Scene& scene, const Selector* selector) const {
   const auto [B, N] = dims<2>(scene.pass.tokens, "pointer: tokens [B,N]");
   const size_t H = scene.heads;
   const std::vector<size_t> slots = this->slots(N);
-  bool per_head = false;
-  for (size_t s = 0; s < sources_.size(); ++s)
-    per_head |= sources_[s]->per_head() || !withheld_[s].empty();
-  const size_t K = std::accumulate(slots.begin(), slots.end(), size_t{0}), G = per_head ? H : 1;
+  const size_t K = std::accumulate(slots.begin(), slots.end(), size_t{0}), G = per_head() ? H : 1;
   Offer offer;
   offer.to = Index({B, N, G, K}, -1);
   std::vector<Var> logits;
@@ -175,21 +178,22 @@ Menu::Offer Menu::offer(const Scene& scene, const Selector* selector) const {
     logits.push_back(own.value().empty() ? Var(zeros({B, N, H, slots[s]})) : own);
   }
   if (any) offer.logits = concat(logits, 3);
-  const auto blanked = [&](auto&& is_blank) {
-    Index some = offer.to;  // shared where nothing is blank
-    size_t first = 0;
-    for (size_t s = 0; s < sources_.size(); first += slots[s++]) {
-      if (!is_blank(*sources_[s])) continue;
+  blank(offer, slots, selector != nullptr);
+  return offer;
+}
+
+void Menu::blank(Offer& offer, const std::vector<size_t>& slots, bool spread) const {
+  offer.scored = offer.read = offer.to;  // shared where nothing is blank
+  size_t first = 0;
+  for (size_t s = 0; s < sources_.size(); first += slots[s++]) {
+    const auto without = [&](Index& some) {
       if (some.data() == offer.to.data()) some = offer.to.clone();
       Columns{some, first, slots[s]}.fill([](auto...) { return -1; });
-    }
-    return some;
-  };
-  offer.scored = blanked([&](const CandidateSource& source) {
-    return source.scores_itself() || (selector && source.needs_pointers());
-  });
-  offer.read = blanked([](const CandidateSource& source) { return source.reads_nothing(); });
-  return offer;
+    };
+    const CandidateSource& source = *sources_[s];
+    if (source.scores_itself() || (spread && source.needs_pointers())) without(offer.scored);
+    if (source.reads_nothing()) without(offer.read);
+  }
 }
 
 void Menu::scan(const Scene& scene, Offer& offer) const {
@@ -199,6 +203,7 @@ void Menu::scan(const Scene& scene, Offer& offer) const {
   // A head's walk concerns no other head: what it may not use is taken away afterwards.
   withhold(sources_.size() - 1, columns);
   const size_t K = offer.to.shape()[3];
+<<<<<<< HEAD
   const auto copy_to = [&](Index& other) {
     if (other.data() == offer.to.data()) return;
     for (size_t row = 0; row < offer.to.shape().rows(); ++row)
@@ -206,6 +211,14 @@ void Menu::scan(const Scene& scene, Offer& offer) const {
   };
   if (!sources_.back()->scores_itself()) copy_to(offer.scored);
   copy_to(offer.read);
+=======
+  for (Index* other : {&offer.scored, &offer.read}) {
+    const bool blank = other == &offer.scored && sources_.back()->scores_itself();
+    if (blank || other->data() == offer.to.data()) continue;
+    for (size_t row = 0; row < offer.to.shape().rows(); ++row)
+      std::copy_n(offer.to.row(row) + K - slots, slots, other->row(row) + K - slots);
+  }
+>>>>>>> step
 }
 
 Var Menu::credit(const Scene& scene, const Offer& offer) const {

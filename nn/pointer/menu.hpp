@@ -44,16 +44,24 @@ class Menu final : public Module {
   /// For every candidate, the log-probabilities of the earlier choices that it rests on, added up;
   /// their values are cancelled, so what is added is a gradient only.   [B,N,H,K]
   Var credit(const Scene& scene, const Offer& offer) const;
+  /// One sequence, one token at a time: the offer of the next token, [1,1,G,K], the scanning source
+  /// included (logits are never empty).
+  using Step = std::function<Offer(const Var& a, const Moment& moment)>;
+  Step stepper(size_t heads) const;
   /// Lets the scanning source fill its columns of the index and of the scores.
   void scan(const Scene& scene, Offer& offer) const;
 
  private:
-  /// The columns of source s: [first_slot(s), first_slot(s + 1)) for sequences of N tokens.
+  /// How many columns each source has in sequences of N tokens; they stand side by side.
   std::vector<size_t> slots(size_t N) const;
+  /// Do the candidates differ from head to head? (G = H, else 1)
+  bool per_head() const;
   bool offered(size_t source, size_t head) const {
     return withheld_[source].empty() || !withheld_[source][head];
   }
   void withhold(size_t source, const Columns& columns) const;
+  /// Makes offer.scored and offer.read out of offer.to; `spread`: as with a selector.
+  void blank(Offer& offer, const std::vector<size_t>& slots, bool spread) const;
   Var spread(size_t source, const Scene& scene, const Selector& selector, size_t first,
              size_t slots, Offer& offer) const;
 

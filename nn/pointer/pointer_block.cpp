@@ -2,7 +2,6 @@
 
 #include <cmath>
 
-#include "core/argmax.hpp"
 #include "core/ops/add.hpp"
 #include "core/ops/affine.hpp"
 #include "core/ops/concat.hpp"
@@ -20,6 +19,7 @@
 #include "core/ops/slice.hpp"
 #include "core/ops/softmax.hpp"
 #include "core/ops/sum_last.hpp"
+#include "nn/pointer/choice.hpp"
 #include "nn/pointer/selection.hpp"
 
 namespace gnomon {
@@ -30,37 +30,6 @@ Var read(const Var& v, const Index& to) {
   const auto [B, N, H] = dims<3>(to, "pointer: to [B,N,H]");
   return gathered_sum(ones({B, N, H, 1}), v,
                       Targets(to.reshaped({B, N, H, 1}), B, N, "pointer: to [B,N,H]"));
-}
-
-/// to[b,n,h] = candidates[b,n,g,chosen]
-Index positions(const Index& candidates, const Index& chosen) {
-  const size_t K = candidates.shape().last();
-  const size_t share = chosen.size() / candidates.shape().rows();  // heads that share a row
-  Index to(chosen.shape());
-  for (size_t r = 0; r < chosen.size(); ++r) {
-    const int32_t k = chosen.data()[r];
-    to.data()[r] = k < 0 ? -1 : candidates.data()[r / share * K + static_cast<size_t>(k)];
-  }
-  return to;
-}
-
-/// What a reader of the pointers wants to know beside where they point.
-Pointers described(const Index& to, const Index& slot, const Array& logits, const Index& candidates,
-                   const Index& types) {
-  const size_t K = logits.shape().last(), share = to.size() / candidates.shape().rows();
-  constexpr real kInfinity = std::numeric_limits<real>::infinity();
-  Pointers p{to, Index(to.shape()), Array(to.shape()), Array(to.shape())};
-  for (size_t r = 0; r < to.size(); ++r) {
-    const int32_t won = slot.data()[r];
-    p.type.data()[r] = won < 0 ? -1 : types.data()[won];
-    real second = -kInfinity;
-    for (size_t k = 0; k < K; ++k)
-      if (candidates.data()[r / share * K + k] >= 0 && static_cast<int32_t>(k) != won)
-        second = std::max(second, logits.row(r)[k]);
-    p.score.data()[r] = won < 0 ? -kInfinity : logits.row(r)[won];
-    p.margin.data()[r] = won < 0 ? 0 : p.score.data()[r] - second;
-  }
-  return p;
 }
 
 /// log softmax(logits)[slot], at temperature 1 whatever the schedule says.   -> [B,N,H]
@@ -158,13 +127,21 @@ Var PointerBlock::encode(const Var& a, const Pointers& below) const {
   const auto [B, N, H] = dims<3>(below.to, "pointer: pointers below [B,N,H]");
   if (encode_ == "content") return read((*content_)(a), below.to);
   Array c({B, N, H});
-  for (size_t e = 0; e < c.size(); ++e) {
-    const int64_t to = below.to.data()[e], n = static_cast<int64_t>(e / H % N);
-    const double index = static_cast<double>(to) / static_cast<double>(N);
-    const double hop = std::log2(1.0 + static_cast<double>(n - to)) / 8;
-    c.data()[e] = to < 0 ? real{-1} : static_cast<real>(encode_ == "index" ? index : hop);
-  }
+  for (size_t e = 0; e < c.size(); ++e)
+    c.data()[e] = encoded(static_cast<int64_t>(e / H % N), below.to.data()[e]);
   return c;
+}
+
+real PointerBlock::encoded(int64_t n, int64_t to) const {
+  if (to < 0) return -1;
+  const double index = static_cast<double>(to) / static_cast<double>(n + 1);
+  const double hop = std::log2(1.0 + static_cast<double>(n - to)) / 8;
+  return static_cast<real>(encode_ == "index" ? index : hop);
+}
+
+Var PointerBlock::gated(const Var& a, const Var& z) const {
+  const Var gate = sigmoid(gnomon::add(affine(a, gate_weight_, gate_bias_), gate_read_(z)));
+  return mul(gate, output_(z));
 }
 
 Mixed PointerBlock::operator()(const Var& a, const Pointers& below, Pass& pass) const {
@@ -191,7 +168,11 @@ Mixed PointerBlock::operator()(const Var& a, const Pointers& below, Pass& pass) 
   Array dots;
   if (menu_.scans()) {
     dots = gathered_dot_scores(query.value(), key.value(), offer.scored, H, scale);
+<<<<<<< HEAD
     const Scores scores{query.value(), key.value(), scale, bias.value(), dots, offer.read};
+=======
+    const Scores scores{query.value(), key.value(), scale, bias.value(), offer.read, dots};
+>>>>>>> step
     menu_.scan({a, below, pass, H, &scores}, offer);
   }
   const Index& candidates = offer.to;
@@ -200,15 +181,12 @@ Mixed PointerBlock::operator()(const Var& a, const Pointers& below, Pass& pass) 
   const Targets scored =
       all_scored ? targets : Targets(offer.scored, B, N, "pointer: candidates [B,N,G,K]");
   const Var logits = gnomon::add(gathered_dot(query, key, scored, H, scale, dots), bias);
-  const Index slot = argmax(logits.value(), candidates);
-  const Index to = positions(offer.read, slot);
-
-  Pointers pointers = described(to, slot, logits.value(), candidates, types);
+  auto [slot, pointers] = choose(logits.value(), offer, types);
   if (pass.training && credit_)
     pointers.log_probability = log_probability(logits, candidates, slot);
   Var z;
   if (!pass.training && mode == "hard") {
-    z = read(value, to);
+    z = read(value, pointers.to);
   } else {
     const Var weight = select(mode, logits, candidates, slot, static_cast<real>(pass.temperature));
     if (spread)
@@ -216,8 +194,7 @@ Mixed PointerBlock::operator()(const Var& a, const Pointers& below, Pass& pass) 
         pointers.distribution.push_back(distribution(weight, offer, h));
     z = spread ? read(value, pointers.distribution) : gathered_sum(weight, value, targets);
   }
-  const Var gate = sigmoid(gnomon::add(affine(a, gate_weight_, gate_bias_), gate_read_(z)));
-  return {mul(gate, output_(z)), std::move(pointers)};
+  return {gated(a, z), std::move(pointers)};
 }
 
 }  // namespace gnomon

@@ -35,10 +35,18 @@ class PointerBlock final : public Mixer {
   /// Throws Error(Exit::usage) for a menu or position encoding it cannot take.
   PointerBlock(const PointerConfig& config, const MixerPlace& place);
   Mixed operator()(const Var& a, const Pointers& below, Pass& pass) const override;
+  /// Token n costs O(D D + K D) (the menu "dense": K = n); 2 D numbers of each token are
+  /// remembered, and what the sources remember. In pointer_step.cpp.
+  MixerStep stepper() const override;
   std::vector<std::string> candidate_types() const override { return menu_.types(); }
 
  private:
   Var encode(const Var& a, const Pointers& below) const;
+  /// What one head of token n knows of its pointer below: index, how far along of what there is so
+  /// far; hop, how far back on a log scale; -1 for none.
+  real encoded(int64_t n, int64_t to) const;
+  /// g * (W_o z)
+  Var gated(const Var& a, const Var& z) const;
 
   std::string selection_, encode_, hand_on_;
   bool credit_;

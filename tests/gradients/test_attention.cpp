@@ -41,7 +41,7 @@ TEST_CASE("rotary: turns every pair by its angle, far beyond one piece of work")
   constexpr size_t N = 200, C = 4;
   Random random(2);
   const Array x = random.normal({2, N, C});
-  const Array y = rotary(x, 1, 100).value();
+  const Array y = rotary(x, 1, 0, 100).value();
   for (size_t b = 0; b < 2; ++b)
     for (size_t n = 0; n < N; ++n)
       for (size_t c = 0; c < C / 2; ++c) {

@@ -25,7 +25,7 @@ std::vector<OpCase> attention_gradient_cases() {
       {"causal_convolution longer than the text",
        [](V v) { return causal_convolution(v[0], v[1], v[2]); },
        {{1, 2, 3}, {4, 3}, {3}}},
-      {"rotary", [](V v) { return rotary(v[0], 2, 100); }, {{2, 5, 8}}},
+      {"rotary", [](V v) { return rotary(v[0], 2, 0, 100); }, {{2, 5, 8}}},
   };
 }
 

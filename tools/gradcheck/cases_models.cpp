@@ -2,6 +2,7 @@
 #include <map>
 
 #include "models/sequence_model.hpp"
+#include "nn/pointer/candidates/source.hpp"
 #include "tools/gradcheck/cases.hpp"
 
 namespace gnomon {
@@ -58,11 +59,13 @@ std::vector<ModelCheck> model_checks() {
   for (const char* encode : {"none", "index", "hop", "content"})
     results.push_back(check("pointer", {{"encode", encode}}));
   results.push_back(check("pointer", {{"sources", "dense"}, {"selection", "gumbel"}}));
-  results.push_back(check("pointer", {{"sources", "rank:4"}}));
   results.push_back(check("pointer", {{"sources", "window:2,learned:1,rank:3,run"}}));
   results.push_back(check(
       "pointer", {{"sources", "match:1,window:2 | window:2 / previous:2,jump | neighbour,hop,run"},
                   {"hand-on", "distribution"}}));
+  for (const std::string& source : registered_names<CandidateSource>())
+    results.push_back(
+        check("pointer", {{"sources", source == "window" ? source : "window:2," + source}}));
   return results;
 }
 

@@ -11,7 +11,11 @@ namespace gnomon {
 
 /// Where the tokens would point without the chain.
 struct Fresh {
+<<<<<<< HEAD
   Index to;     ///< [B,N,H] what the best of the other candidates reads; -1: nothing, or no other
+=======
+  Index to;     ///< [B,N,H] what the best of the other candidates reads; -1: nothing
+>>>>>>> step
   Array logit;  ///< [B,N,H] its logit; -infinity: there is none
 };
 
@@ -24,18 +28,38 @@ inline Fresh fresh_choices(const Columns& columns, const Scores& scores) {
       const int32_t* to = columns.to.data() + row * K;
       const real* dots = scores.dots.data() + row * K;
       const real* bias = scores.bias.data() + row * K;
+<<<<<<< HEAD
       const int32_t* read = scores.read.data() + row * K;
+=======
+>>>>>>> step
       bool any = false;
       for (size_t k = 0; k < columns.first; ++k)
         if (const real logit = dots[k] + bias[k];
             to[k] >= 0 && (!any || logit > fresh.logit.data()[row])) {
           any = true;
+<<<<<<< HEAD
           fresh.to.data()[row] = read[k];
+=======
+          fresh.to.data()[row] = scores.read.row(row)[k];
+>>>>>>> step
           fresh.logit.data()[row] = logit;
         }
     }
   });
   return fresh;
+}
+
+/// What the chain offers, given where the left neighbour points (-1: nowhere).
+inline int32_t continued(int32_t before) { return before < 0 ? -1 : before + 1; }
+
+/// One token at a time there is nothing to walk: the neighbour's choice is known.
+inline SourceStep continuing() {
+  return [](const Var&, const Moment& moment, const Columns& columns) {
+    columns.fill([&](size_t, int64_t, size_t h, int64_t) {
+      return moment.n > 0 ? continued(moment.own(moment.n - 1, h)) : -1;
+    });
+    return Var();
+  };
 }
 
 }  // namespace gnomon

@@ -6,14 +6,11 @@
 namespace gnomon {
 namespace {
 
-class Dense final : public CandidateSource {
+class Dense final : public FormulaSource<Dense> {
  public:
   std::vector<std::string> types() const override { return {"dense"}; }
   std::vector<size_t> slot_types(size_t N) const override { return std::vector<size_t>(N, 0); }
-  Var offer(const Scene&, const Columns& columns) const override {
-    columns.fill([](size_t, int64_t n, size_t, int64_t s) { return s <= n ? s : -1; });
-    return {};
-  }
+  int64_t position(const Trail&, int64_t n, size_t, int64_t s) const { return s <= n ? s : -1; }
 };
 
 const Registration<CandidateSource> kDense{"dense", "every earlier token; quadratic",

@@ -60,11 +60,12 @@ class Gated final : public CandidateSource {
     parallel_for(left.size(), 1, [&, K = K](size_t begin, size_t end) {
       for (size_t block = begin; block < end; ++block)
         walk(block, before[block], [&](size_t row, int32_t neighbour, bool) {
-          columns.to.data()[row * K + columns.first] = neighbour < 0 ? -1 : neighbour + 1;
+          columns.to.data()[row * K + columns.first] = continued(neighbour);
         });
     });
     return {};
   }
+  SourceStep stepper() const override { return continuing(); }
 };
 
 const Registration<CandidateSource> kGated{

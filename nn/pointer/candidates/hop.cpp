@@ -9,7 +9,7 @@
 namespace gnomon {
 namespace {
 
-class Hop final : public CandidateSource {
+class Hop final : public FormulaSource<Hop> {
  public:
   void set(size_t head) override { followed_ = {head}; }
   void build(const MixerPlace& place) override {
@@ -29,13 +29,10 @@ class Hop final : public CandidateSource {
   }
   bool per_head() const override { return true; }
   bool needs_pointers() const override { return true; }
-  Var offer(const Scene& scene, const Columns& columns) const override {
-    columns.fill([&](size_t b, int64_t n, size_t h, int64_t s) {
-      const int32_t to = scene.to_below(b, n, h);
-      const size_t a = followed_[static_cast<size_t>(s)];
-      return to >= 0 && a != h ? scene.to_below(b, to, a) : -1;
-    });
-    return {};
+  int64_t position(const Trail& below, int64_t n, size_t h, int64_t s) const {
+    const int32_t to = below(n, h);
+    const size_t a = followed_[static_cast<size_t>(s)];
+    return to >= 0 && a != h ? below(to, a) : -1;
   }
   Stops stops(const Scene& scene, size_t b, int64_t n, size_t h, int64_t s) const override {
     return {Stop{n, h}, Stop{scene.to_below(b, n, h), followed_[static_cast<size_t>(s)]}};

@@ -7,17 +7,14 @@
 namespace gnomon {
 namespace {
 
-class Jump final : public CandidateSource {
+class Jump final : public FormulaSource<Jump> {
  public:
   std::vector<std::string> types() const override { return {"jump"}; }
   bool per_head() const override { return true; }
   bool needs_pointers() const override { return true; }
-  Var offer(const Scene& scene, const Columns& columns) const override {
-    columns.fill([&](size_t b, int64_t n, size_t h, int64_t) {
-      const int32_t to = scene.to_below(b, n, h);
-      return to >= 0 ? scene.to_below(b, to, h) : -1;
-    });
-    return {};
+  int64_t position(const Trail& below, int64_t n, size_t h, int64_t) const {
+    const int32_t to = below(n, h);
+    return to >= 0 ? below(to, h) : -1;
   }
   Stops stops(const Scene& scene, size_t b, int64_t n, size_t h, int64_t) const override {
     return {Stop{n, h}, Stop{scene.to_below(b, n, h), h}};

@@ -10,6 +10,7 @@
 //
 // "match" with codes that the layer learns (Kitaev et al., "Reformer", 2020, hash by random
 // rotations; keys equal queries there too). Unlike "match" it is told nothing about the tokens.
+#include "core/counters.hpp"
 #include "core/ops/add.hpp"
 #include "core/ops/affine.hpp"
 #include "core/ops/gathered_dot.hpp"
@@ -18,12 +19,33 @@
 #include "core/ops/scale.hpp"
 #include "core/ops/select_columns.hpp"
 #include "nn/linear.hpp"
+#include "nn/mixers/rows.hpp"
 #include "nn/pointer/candidates/source.hpp"
 
 namespace gnomon {
 namespace {
 
 constexpr size_t kCode = 16, kRounds = 3, kBits = 8, kExplore = 4;
+
+/// Who fell into the same bucket before: one round of one head of one sequence, from left to right.
+class Buckets {
+ public:
+  /// Token n falls into `bucket`: its `count` latest mates, -1 where there are fewer.
+  void next(int32_t bucket, int32_t* mates, size_t count) {
+    int32_t& newest = last_[static_cast<size_t>(bucket)];
+    before_.push_back(newest);
+    int32_t j = newest;
+    for (size_t r = 0; r < count; ++r) {
+      mates[r] = j;
+      if (j >= 0) j = before_[static_cast<size_t>(j)];
+    }
+    newest = static_cast<int32_t>(before_.size()) - 1;
+  }
+
+ private:
+  std::vector<int32_t> last_ = std::vector<int32_t>(size_t{1} << kBits, -1);  // of each bucket
+  std::vector<int32_t> before_;  // of each position, the one before it in its bucket
+};
 
 class Learned final : public CandidateSource {
  public:
@@ -59,9 +81,7 @@ class Learned final : public CandidateSource {
   Var offer(const Scene& scene, const Columns& columns) const override {
     const auto [B, N, D] = dims<3>(scene.features.value(), "learned: a [B,N,D]");
     const size_t M = mates();
-    const Var rows = reshape((*code_)(scene.features), {B * N * heads_, kCode});
-    const Var unit = scale(rms_norm(rows, ones({kCode})), 1 / std::sqrt(real(kCode)));
-    const Var u = reshape(unit, {B, N, heads_ * kCode});
+    const Var u = codes(scene.features);
     const Index mate = mates_of(buckets(u.value()), scene.pass);
     columns.fill([&, N = N](size_t b, int64_t n, size_t h, int64_t s) {
       const int32_t j = mate.row((b * N + static_cast<size_t>(n)) * heads_ + h)[s / 2];
@@ -74,8 +94,41 @@ class Learned final : public CandidateSource {
     for (size_t s = 0; s < 2 * M; ++s) twice.data()[s] = static_cast<int32_t>(s / 2);
     return select_columns(reshape(logit, {B, N, heads_, M}), twice);
   }
+  SourceStep stepper() const override {
+    return [this, known = Rows(heads_ * kCode), chains = std::vector<Buckets>(heads_ * kRounds)](
+               const Var& a, const Moment&, const Columns& columns) mutable {
+      const size_t K = columns.to.shape()[3];
+      const Array u = codes(a).value();
+      const Index bucket = buckets(u);
+      known.append(u.data());
+      counters.rows_read += heads_ * mates();
+      std::vector<int32_t> mate(latest_);
+      Array logits({1, 1, heads_, 2 * mates()}, 0);
+      for (size_t h = 0; h < heads_; ++h)
+        for (size_t round = 0; round < kRounds; ++round) {
+          chains[h * kRounds + round].next(bucket.row(h)[round], mate.data(), latest_);
+          for (size_t r = 0; r < latest_ && mate[r] >= 0; ++r) {
+            const size_t slot = 2 * (round * latest_ + r);
+            int32_t* to = columns.to.data() + h * K + columns.first + slot;
+            to[0] = mate[r];
+            to[1] = mate[r] + 1;
+            const real alike = simd::dot(u.data() + h * kCode,
+                                         known[static_cast<size_t>(mate[r])] + h * kCode, kCode);
+            std::fill_n(logits.row(h) + slot, 2, strength_->value().item() * alike);
+          }
+        }
+      return Var(logits);
+    };
+  }
 
  private:
+  /// u [B,N,H 16] of features [B,N,D]
+  Var codes(const Var& features) const {
+    const auto [B, N, D] = dims<3>(features.value(), "learned: a [B,N,D]");
+    const Var rows = reshape((*code_)(features), {B * N * heads_, kCode});
+    const Var unit = scale(rms_norm(rows, ones({kCode})), 1 / std::sqrt(real(kCode)));
+    return reshape(unit, {B, N, heads_ * kCode});
+  }
   size_t mates() const { return kRounds * latest_ + kExplore; }
 
   /// bucket[b,n,h,round]: the signs of u along the round's directions, as a number.
@@ -98,18 +151,12 @@ class Learned final : public CandidateSource {
     const size_t M = mates(), known = R * latest_;
     Index mate({B, N, H, M}, -1);
     parallel_for(B * H * R, 1, [&, N = N, H = H, R = R](size_t begin, size_t end) {
-      std::vector<int32_t> last(size_t{1} << kBits), before(N);
       for (size_t chain = begin; chain < end; ++chain) {
         const size_t b = chain / (H * R), h = chain / R % H, round = chain % R;
-        std::fill(last.begin(), last.end(), -1);
+        Buckets earlier;
         for (size_t n = 0; n < N; ++n) {
           const size_t row = (b * N + n) * H + h;
-          int32_t& newest = last[static_cast<size_t>(bucket.row(row)[round])];
-          before[n] = newest;
-          int32_t j = newest;
-          for (size_t r = 0; r < latest_ && j >= 0; ++r, j = before[static_cast<size_t>(j)])
-            mate.row(row)[round * latest_ + r] = j;
-          newest = static_cast<int32_t>(n);
+          earlier.next(bucket.row(row)[round], mate.row(row) + round * latest_, latest_);
         }
       }
     });

@@ -9,24 +9,26 @@
 namespace gnomon {
 namespace {
 
-/// link[b,n] = the latest j < n with tokens[b,j] = tokens[b,n]; -1: none.
-Index links(const Index& tokens) {
-  const auto [B, N] = dims<2>(tokens, "match: tokens [B,N]");
-  Index link({B, N});
-  const int32_t largest = *std::max_element(tokens.begin(), tokens.end());
-  parallel_for(B, 1, [&, N = N](size_t begin, size_t end) {
-    std::vector<int32_t> latest(static_cast<size_t>(largest) + 1);
-    for (size_t b = begin; b < end; ++b) {
-      std::fill(latest.begin(), latest.end(), -1);
-      for (size_t n = 0; n < N; ++n) {
-        int32_t& last = latest[static_cast<size_t>(tokens.row(b)[n])];
-        link.row(b)[n] = last;
-        last = static_cast<int32_t>(n);
-      }
-    }
-  });
-  return link;
-}
+/// One sequence, read from left to right.
+class Links {
+ public:
+  void append(int32_t token) {
+    const auto code = static_cast<size_t>(token);
+    if (code >= latest_.size()) latest_.resize(code + 1, -1);
+    link_.push_back(latest_[code]);
+    latest_[code] = static_cast<int32_t>(link_.size()) - 1;
+  }
+  /// Slot s of token n: the latest mate and the place after it, then the one before, ...
+  int32_t position(int64_t n, int64_t s) const {
+    int32_t j = link_[static_cast<size_t>(n)];
+    for (int64_t r = 0; r < s / 2 && j >= 0; ++r) j = link_[static_cast<size_t>(j)];
+    return j < 0 ? j : j + static_cast<int32_t>(s % 2);
+  }
+
+ private:
+  std::vector<int32_t> link_;    // of each position, the latest before it with the same token
+  std::vector<int32_t> latest_;  // of each token
+};
 
 class Match final : public CandidateSource {
  public:
@@ -40,13 +42,21 @@ class Match final : public CandidateSource {
     return names;
   }
   Var offer(const Scene& scene, const Columns& columns) const override {
-    const Index link = links(scene.pass.tokens);
-    columns.fill([&](size_t b, int64_t n, size_t, int64_t s) {
-      int32_t j = link.row(b)[n];
-      for (int64_t r = 0; r < s / 2 && j >= 0; ++r) j = link.row(b)[j];
-      return j < 0 ? j : j + static_cast<int32_t>(s % 2);
+    const Index& tokens = scene.pass.tokens;
+    const auto [B, N] = dims<2>(tokens, "match: tokens [B,N]");
+    std::vector<Links> links(B);
+    parallel_for(B, 1, [&, N = N](size_t b, size_t) {
+      for (size_t n = 0; n < N; ++n) links[b].append(tokens.row(b)[n]);
     });
+    columns.fill([&](size_t b, int64_t n, size_t, int64_t s) { return links[b].position(n, s); });
     return {};
+  }
+  SourceStep stepper() const override {
+    return [links = Links()](const Var&, const Moment& moment, const Columns& columns) mutable {
+      links.append(moment.token);
+      columns.fill([&](size_t, int64_t, size_t, int64_t s) { return links.position(moment.n, s); });
+      return Var();
+    };
   }
 
  private:

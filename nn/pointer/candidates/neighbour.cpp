@@ -8,17 +8,14 @@
 namespace gnomon {
 namespace {
 
-class Neighbour final : public CandidateSource {
+class Neighbour final : public FormulaSource<Neighbour> {
  public:
   std::vector<std::string> types() const override { return {"neighbour"}; }
   bool per_head() const override { return true; }
   bool needs_pointers() const override { return true; }
-  Var offer(const Scene& scene, const Columns& columns) const override {
-    columns.fill([&](size_t b, int64_t n, size_t h, int64_t) {
-      const int64_t to = n > 0 ? scene.to_below(b, n - 1, h) : -1;
-      return to >= 0 && to + 1 <= n ? to + 1 : -1;
-    });
-    return {};
+  int64_t position(const Trail& below, int64_t n, size_t h, int64_t) const {
+    const int64_t to = n > 0 ? below(n - 1, h) : -1;
+    return to >= 0 && to + 1 <= n ? to + 1 : -1;
   }
   Stops stops(const Scene&, size_t, int64_t n, size_t h, int64_t) const override {
     return {Stop{n - 1, h}};

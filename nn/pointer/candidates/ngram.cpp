@@ -2,10 +2,10 @@
 // ngram:n     token i may point at the latest earlier position that ends the same m tokens, and at
 //             the position after it, for each order m = 2, ..., n: the latest j < i with
 //             token[j-m+1..j] = token[i-m+1..i].         cost N 2 (n - 1); shared by the heads
-// The contexts of PPM compressors (Cleary and Witten 1984). Exact: an m-gram is named by the name of
-// the (m-1)-gram before its last token and that token, and names are given out by a hash table, so
-// different m-grams never share one. Like "match", which is the order 1, it is told which tokens are
-// equal: a strong prior, to be named in results.
+// The contexts of PPM compressors (Cleary and Witten 1984). Exact: an m-gram is named by the name
+// of the (m-1)-gram before its last token and that token, and names are given out by a hash table,
+// so different m-grams never share one. Like "match", which is the order 1, it is told which tokens
+// are equal: a strong prior, to be named in results.
 #include <unordered_map>
 
 #include "nn/pointer/candidates/source.hpp"
@@ -16,11 +16,11 @@ namespace {
 /// Reads a sequence from left to right, and remembers where each m-gram ended last.
 class Contexts {
  public:
-  /// Orders 2 to n, in a sequence of about `length` tokens.
-  Contexts(size_t n, size_t length) : ends_(n - 1), name_(n, -1) {
+  /// Orders 2 to n, in a sequence of about `length` tokens, where that is known.
+  explicit Contexts(size_t n, size_t length = 0) : ends_(n - 1), name_(n, -1) {
     for (auto& table : ends_) table.reserve(length);
   }
-  /// The next token; last[m - 2] = where the m-gram that it ends was seen to end before; -1: nowhere.
+  /// The next token; last[m - 2] = where the m-gram that it ends has ended before; -1: nowhere.
   void read(int32_t token, int32_t* last) {
     // From the longest down: name_ still holds the names of the m-grams that end one token earlier.
     for (size_t o = ends_.size(); o-- > 0;) {
@@ -69,13 +69,23 @@ class NGram final : public CandidateSource {
       }
     });
     columns.fill([&, N = N](size_t b, int64_t n, size_t, int64_t s) {
-      const int32_t j = last.row(b * N + static_cast<size_t>(n))[s / 2];
-      return j < 0 ? j : j + static_cast<int32_t>(s % 2);
+      return position(last.row(b * N + static_cast<size_t>(n)), s);
     });
     return {};
   }
+  SourceStep stepper() const override {
+    return [contexts = Contexts(longest_), last = std::vector<int32_t>(longest_ - 1)](
+               const Var&, const Moment& moment, const Columns& columns) mutable {
+      contexts.read(moment.token, last.data());
+      columns.fill([&](size_t, int64_t, size_t, int64_t s) { return position(last.data(), s); });
+      return Var();
+    };
+  }
 
  private:
+  static int32_t position(const int32_t* last, int64_t s) {
+    return last[s / 2] < 0 ? -1 : last[s / 2] + static_cast<int32_t>(s % 2);
+  }
   size_t longest_ = 2;
 };
 

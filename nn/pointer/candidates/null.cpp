@@ -6,16 +6,13 @@
 namespace gnomon {
 namespace {
 
-class Null final : public CandidateSource {
+class Null final : public FormulaSource<Null> {
  public:
   std::vector<std::string> types() const override { return {"null"}; }
   bool scores_itself() const override { return true; }
   bool reads_nothing() const override { return true; }
   /// A place is needed in the column to say that the candidate is there: the token itself.
-  Var offer(const Scene&, const Columns& columns) const override {
-    columns.fill([](size_t, int64_t n, size_t, int64_t) { return n; });
-    return {};
-  }
+  int64_t position(const Trail&, int64_t n, size_t, int64_t) const { return n; }
 };
 
 const Registration<CandidateSource> kNull{"null", "nothing: the head reads zeros",

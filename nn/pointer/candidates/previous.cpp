@@ -8,7 +8,7 @@
 namespace gnomon {
 namespace {
 
-class Previous final : public CandidateSource {
+class Previous final : public FormulaSource<Previous> {
  public:
   void set(size_t count) override { count_ = checked(count, 1, 64); }
   std::vector<std::string> types() const override {
@@ -18,12 +18,9 @@ class Previous final : public CandidateSource {
   }
   bool per_head() const override { return true; }
   bool needs_pointers() const override { return true; }
-  Var offer(const Scene& scene, const Columns& columns) const override {
-    columns.fill([&](size_t b, int64_t n, size_t h, int64_t s) {
-      const int64_t to = scene.to_below(b, n, h);
-      return to >= 0 && to + s <= n ? to + s : -1;
-    });
-    return {};
+  int64_t position(const Trail& below, int64_t n, size_t h, int64_t s) const {
+    const int64_t to = below(n, h);
+    return to >= 0 && to + s <= n ? to + s : -1;
   }
   Stops stops(const Scene&, size_t, int64_t n, size_t h, int64_t) const override {
     return {Stop{n, h}};

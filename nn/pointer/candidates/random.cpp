@@ -8,19 +8,16 @@
 namespace gnomon {
 namespace {
 
-class RandomPlaces final : public CandidateSource {
+class RandomPlaces final : public FormulaSource<RandomPlaces> {
  public:
   void set(size_t count) override { count_ = checked(count, 1, 4096); }
   void build(const MixerPlace& place) override { layer_ = place.layer; }
   std::vector<std::string> types() const override { return {"random"}; }
   std::vector<size_t> slot_types(size_t) const override { return std::vector<size_t>(count_, 0); }
-  Var offer(const Scene&, const Columns& columns) const override {
+  int64_t position(const Trail&, int64_t n, size_t, int64_t s) const {
     const Random of_layer(0x72616e646f6d, layer_);
-    columns.fill([&](size_t, int64_t n, size_t, int64_t s) {
-      Random draw = of_layer.split(static_cast<uint64_t>(n)).split(static_cast<uint64_t>(s));
-      return draw.below(static_cast<uint32_t>(n) + 1);
-    });
-    return {};
+    Random draw = of_layer.split(static_cast<uint64_t>(n)).split(static_cast<uint64_t>(s));
+    return draw.below(static_cast<uint32_t>(n) + 1);
   }
 
  private:

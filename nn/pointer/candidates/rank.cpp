@@ -1,6 +1,6 @@
 // nn/pointer/candidates/rank.cpp
 // rank:k      token i may point at the position whose count reaches its own: counting instead of
-//             matching.               cost per head: O(N log N) to search; N k in training, else N
+//             matching.               cost per head: N; in training O(N log N) to search, and N k
 //
 //   g_j = sigmoid(w_k . a_j + b_k)   c_j = sum over m <= j of g_m      how many members up to j
 //   r_i = sum over m <= i of sigmoid(w_q . a_m + b_q)                  how many are asked for by i
@@ -37,12 +37,20 @@ struct Gate final : Module {
   Var &weight, &bias;
 };
 
-/// How many of the logits up to each token are positive: [B,N,H].
-Array hard_counts(const Array& logits) {
-  Array open(logits.shape());
-  for (size_t e = 0; e < open.size(); ++e) open.data()[e] = logits.data()[e] > 0 ? 1 : 0;
-  return prefix_sum(open).value();
-}
+/// Hard counting, from left to right: one head of one sequence.
+class HardCount {
+ public:
+  /// Token n, by the logits of its two gates -> where it points.
+  int32_t next(int32_t n, real member, real query) {
+    if (member > 0) members_.push_back(n);
+    asked_ += query > 0;
+    return asked_ > 0 && asked_ <= members_.size() ? members_[asked_ - 1] : -1;
+  }
+
+ private:
+  std::vector<int32_t> members_;  // the c-th is where the count reaches c
+  size_t asked_ = 0;
+};
 
 class Rank final : public CandidateSource {
  public:
@@ -60,19 +68,42 @@ class Rank final : public CandidateSource {
   Var offer(const Scene& scene, const Columns& columns) const override {
     const Var member = (*member_)(scene.features), query = (*query_)(scene.features);
     if (!scene.pass.training) {
-      fill(columns, hard_counts(member.value()), hard_counts(query.value()), false);
+      point(columns, member.value(), query.value());
       return {};
     }
     const Var gate = sigmoid(member);
     const Var count = prefix_sum(gate), asked = prefix_sum(sigmoid(query));
-    fill(columns, count.value(), asked.value(), true);
+    surround(columns, count.value(), asked.value());
     return logits(columns, gate, count, asked);
+  }
+  SourceStep stepper() const override {
+    return [this, counts = std::vector<HardCount>(member_->bias.shape()[0])](
+               const Var& a, const Moment& moment, const Columns& columns) mutable {
+      const Var member = (*member_)(a), query = (*query_)(a);
+      for (size_t h = 0; h < counts.size(); ++h)
+        columns.to.row(h)[columns.first] = counts[h].next(
+            static_cast<int32_t>(moment.n), member.value().data()[h], query.value().data()[h]);
+      return Var();
+    };
   }
 
  private:
-  /// The window around (or, when not soft, the one position at) which the count reaches what is
-  /// asked for. Both counts only grow, so the place is found by bisection.
-  void fill(const Columns& columns, const Array& count, const Array& asked, bool soft) const {
+  /// The first slot alone: the position that hard counting gives.
+  static void point(const Columns& columns, const Array& member, const Array& query) {
+    const auto [B, N, H] = dims<3>(member, "rank: gates [B,N,H]");
+    parallel_for(B * H, 1, [&, N = N, H = H](size_t pair, size_t) {
+      HardCount count;
+      for (size_t n = 0; n < N; ++n) {
+        const size_t row = (pair / H * N + n) * H + pair % H;
+        columns.to.row(row)[columns.first] =
+            count.next(static_cast<int32_t>(n), member.data()[row], query.data()[row]);
+      }
+    });
+  }
+
+  /// The window around the place at which the count reaches what is asked for. Both counts only
+  /// grow, so the place is found by bisection.
+  void surround(const Columns& columns, const Array& count, const Array& asked) const {
     const auto [B, N, H] = dims<3>(count, "rank: counts [B,N,H]");
     parallel_for(B * H, 1, [&, N = N, H = H](size_t begin, size_t end) {
       std::vector<real> reached(N);
@@ -85,10 +116,6 @@ class Rank final : public CandidateSource {
           const auto at =
               static_cast<size_t>(std::lower_bound(reached.begin(), last, goal) - reached.begin());
           int32_t* to = columns.to.data() + ((b * N + n) * H + h) * K + columns.first;
-          if (!soft) {
-            to[0] = goal > 0 && at <= n ? static_cast<int32_t>(at) : -1;
-            continue;
-          }
           const size_t first =
               std::min(at - std::min(at, window_ / 2), n + 1 - std::min(n + 1, window_));
           for (size_t k = 0; k < window_; ++k)

@@ -31,7 +31,7 @@ class Run final : public CandidateSource {
           const size_t row = (b * N + n) * H + h;
           int32_t& to = columns.to.data()[row * K + run];
           real& dot = scores.dots.data()[row * K + run];
-          to = before < 0 ? -1 : before + 1;
+          to = continued(before);
           dot = 0;
           before = fresh.to.data()[row];
           if (to < 0) continue;
@@ -43,6 +43,7 @@ class Run final : public CandidateSource {
     });
     return {};
   }
+  SourceStep stepper() const override { return continuing(); }
 };
 
 const Registration<CandidateSource> kRun{

@@ -6,7 +6,7 @@
 namespace gnomon {
 namespace {
 
-class Sinks final : public CandidateSource {
+class Sinks final : public FormulaSource<Sinks> {
  public:
   void set(size_t count) override { count_ = checked(count, 1, 4096); }
   std::vector<std::string> types() const override {
@@ -14,10 +14,7 @@ class Sinks final : public CandidateSource {
     for (size_t s = 0; s < count_; ++s) names.push_back(fmt::format("sink {}", s));
     return names;
   }
-  Var offer(const Scene&, const Columns& columns) const override {
-    columns.fill([](size_t, int64_t n, size_t, int64_t s) { return s <= n ? s : -1; });
-    return {};
-  }
+  int64_t position(const Trail&, int64_t n, size_t, int64_t s) const { return s <= n ? s : -1; }
 
  private:
   size_t count_ = 1;

@@ -6,7 +6,7 @@
 namespace gnomon {
 namespace {
 
-class Skips final : public CandidateSource {
+class Skips final : public FormulaSource<Skips> {
  public:
   void set(size_t count) override { count_ = checked(count, 1, 30); }
   std::vector<std::string> types() const override {
@@ -14,12 +14,9 @@ class Skips final : public CandidateSource {
     for (size_t s = 0; s < count_; ++s) names.push_back(fmt::format("skip -{}", 2u << s));
     return names;
   }
-  Var offer(const Scene&, const Columns& columns) const override {
-    columns.fill([](size_t, int64_t n, size_t, int64_t s) {
-      const int64_t back = int64_t{2} << s;
-      return n >= back ? n - back : -1;
-    });
-    return {};
+  int64_t position(const Trail&, int64_t n, size_t, int64_t s) const {
+    const int64_t back = int64_t{2} << s;
+    return n >= back ? n - back : -1;
   }
 
  private:

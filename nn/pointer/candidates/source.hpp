@@ -19,6 +19,7 @@ struct Scores {
   const Array& key;    ///< [B,N,H C]
   real scale;          ///< logit = scale query . key + bias
   const Array& bias;   ///< [B,N,H,K] of the candidate's type, and noise if there is any
+  const Index& read;   ///< [B,N,H,K] what each earlier slot reads; -1 also: nothing, by choice
   Array& dots;         ///< [B,N,H,K] scale query . key: given for all earlier slots; a scanning
                        ///< source fills its own
   const Index& read;   ///< [B,N,H,K] what it is to choose a slot: a position, or -1, nothing
@@ -32,10 +33,13 @@ struct Scene {
   size_t heads;                    ///< H
   const Scores* scores = nullptr;  ///< for scanning sources only
 
-  /// below.to(b, n, h), unchecked: this is the innermost loop.
-  int32_t to_below(size_t b, int64_t n, size_t h) const {
-    return below.to.data()[(b * pass.tokens.shape()[1] + static_cast<size_t>(n)) * heads + h];
+  /// The pointers below of sequence b.
+  Trail trail_below(size_t b) const {
+    if (below.empty()) return {};
+    return {below.to.data() + b * pass.tokens.shape()[1] * heads, heads};
   }
+  /// below.to(b, n, h), unchecked: this is the innermost loop.
+  int32_t to_below(size_t b, int64_t n, size_t h) const { return trail_below(b)(n, h); }
 };
 
 /// A choice of the layer below: that of head h of token n. Negative n: there was none.
@@ -64,6 +68,11 @@ struct Columns {
     });
   }
 };
+
+/// Fills a source's columns [1,1,G,slots] of the next token of one sequence and returns its own
+/// logits [1,1,H,slots], or an empty Var. It keeps what it remembers of earlier tokens itself (O(1)
+/// numbers a token and slot), is called once for every token, and may be copied: see MixerStep.
+using SourceStep = std::function<Var(const Var& a, const Moment& moment, const Columns& columns)>;
 
 class CandidateSource : public Module {
  public:
@@ -106,6 +115,8 @@ class CandidateSource : public Module {
   /// Fills its columns. Returns logits [B,N,H,slots] of its own, added to those of the layer; an
   /// empty Var: none.
   virtual Var offer(const Scene& scene, const Columns& columns) const = 0;
+  /// The same outside of training, one token at a time, with nothing remembered yet.
+  virtual SourceStep stepper() const = 0;
 
  protected:
   /// For set(): the checked count.
@@ -113,6 +124,31 @@ class CandidateSource : public Module {
     if (count < low || count > high)
       fail(Exit::usage, "expected a number from {} to {}, got ':{}'", low, high, count);
     return count;
+  }
+};
+
+/// A source whose candidates are a formula, written once for both ways of working:
+///   int64_t position(const Trail& below, int64_t n, size_t h, int64_t s) const
+/// is the candidate in slot s of head h of token n, -1 for none; `below` is empty in the first
+/// layer. A source that fits derives from FormulaSource<itself>, and remembers nothing.
+template <class Self>
+class FormulaSource : public CandidateSource {
+ public:
+  Var offer(const Scene& scene, const Columns& columns) const final {
+    const Self& self = static_cast<const Self&>(*this);
+    columns.fill([&](size_t b, int64_t n, size_t h, int64_t s) {
+      return self.position(scene.trail_below(b), n, h, s);
+    });
+    return {};
+  }
+  SourceStep stepper() const final {
+    return [self = static_cast<const Self*>(this)](const Var&, const Moment& moment,
+                                                   const Columns& columns) {
+      columns.fill([&](size_t, int64_t, size_t h, int64_t s) {
+        return self->position(moment.below, moment.n, h, s);
+      });
+      return Var();
+    };
   }
 };
 

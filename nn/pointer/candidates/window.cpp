@@ -6,7 +6,7 @@
 namespace gnomon {
 namespace {
 
-class Window final : public CandidateSource {
+class Window final : public FormulaSource<Window> {
  public:
   void set(size_t count) override { width_ = checked(count, 1, 4096); }
   std::vector<std::string> types() const override {
@@ -14,10 +14,7 @@ class Window final : public CandidateSource {
     for (size_t s = 0; s < width_; ++s) names.push_back(fmt::format("window -{}", s));
     return names;
   }
-  Var offer(const Scene&, const Columns& columns) const override {
-    columns.fill([](size_t, int64_t n, size_t, int64_t s) { return n >= s ? n - s : -1; });
-    return {};
-  }
+  int64_t position(const Trail&, int64_t n, size_t, int64_t s) const { return n >= s ? n - s : -1; }
 
  private:
   size_t width_ = 4;
