@@ -14,7 +14,7 @@ struct Fresh {
 <<<<<<< HEAD
   Index to;     ///< [B,N,H] what the best of the other candidates reads; -1: nothing, or no other
 =======
-  Index to;     ///< [B,N,H] what the best of the other candidates reads; -1: nothing
+  Index to;  ///< [B,N,H] what the best of the other candidates reads; -1: nothing
 >>>>>>> step
   Array logit;  ///< [B,N,H] its logit; -infinity: there is none
 };
