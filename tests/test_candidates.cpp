@@ -1,12 +1,42 @@
 // Every candidate source against a brute-force twin that looks at all positions.
 #include <doctest/doctest.h>
 
+#include "core/argmax.hpp"
+#include "core/ops/gathered_dot.hpp"
 #include "nn/pointer/pointer_block.hpp"
-#include "tests/candidates.hpp"
 
 using namespace gnomon;
 
 namespace {
+
+constexpr size_t kB = 2, kN = 37, kH = 3;
+
+MixerPlace place(size_t layer, size_t layers) { return {12, kH, layer, layers, "none"}; }
+
+struct Problem {
+  Pass pass;
+  Index& tokens = pass.tokens;
+  Var features = Random(8).normal({kB, kN, 12});
+  Pointers below;
+  Scene scene(const Scores* scores = nullptr) { return {features, below, pass, kH, scores}; }
+  Problem() {
+    tokens = Index({kB, kN});
+    Random random(7);
+    for (int32_t& t : tokens) t = static_cast<int32_t>(random.below(5));
+    below.to = Index({kB, kN, kH});
+    for (size_t e = 0; e < below.to.size(); ++e) {  // any earlier position, sometimes none
+      const uint32_t n = static_cast<uint32_t>(e / kH % kN);
+      below.to.data()[e] = static_cast<int32_t>(random.below(n + 2)) - 1;
+    }
+  }
+};
+
+/// The candidates a menu of one source offers to token n of batch b and head h, none left out.
+std::vector<int32_t> offered(const Index& to, size_t b, size_t n, size_t h) {
+  const size_t G = to.shape()[2], K = to.shape()[3];
+  const int32_t* row = to.data() + ((b * kN + n) * G + (G == 1 ? 0 : h)) * K;
+  return {row, row + K};
+}
 
 using Twin = std::function<std::vector<int32_t>(const Problem&, size_t b, int32_t n, size_t h)>;
 
@@ -48,18 +78,6 @@ TEST_CASE("candidates: sinks") {
   check("sinks:2", [](auto&, size_t, int32_t n, size_t) {
     return std::vector<int32_t>{0, if_causal(1, n)};
   });
-}
-
-TEST_CASE("candidates: null is always there, is not scored, and reads nothing") {
-  Problem p;
-  const Menu::Offer offer = Menu("window:1,null", place(1, 2)).offer(p.scene());
-  for (size_t b = 0; b < kB; ++b)
-    for (size_t n = 0; n < kN; ++n) {
-      const auto self = static_cast<int32_t>(n);
-      CHECK(offered(offer.to, b, n, 0) == std::vector<int32_t>{self, self});
-      CHECK(offered(offer.scored, b, n, 0) == std::vector<int32_t>{self, -1});
-      CHECK(offered(offer.read, b, n, 0) == std::vector<int32_t>{self, -1});
-    }
 }
 
 TEST_CASE("candidates: previous") {
@@ -256,6 +274,47 @@ TEST_CASE("candidates: dense") {
     for (int32_t j = 0; j <= n; ++j) all[static_cast<size_t>(j)] = j;
     return all;
   });
+}
+
+TEST_CASE("candidates: run continues where the left neighbour points, when its logit wins") {
+  Problem p;
+  constexpr size_t C = 4;
+  Random random(3);
+  const Array q = random.normal({kB, kN, kH * C}), key = random.normal({kB, kN, kH * C});
+  const Menu menu("window:2,run,match:1",
+                  place(1, 2));  // the scan comes last, wherever it was written
+  CHECK(menu.types().back() == "run");
+  Menu::Offer offer = menu.offer(p.scene());
+  const Index& to = offer.to;
+  const size_t K = to.shape()[3];
+  const Array bias = random.normal({kB, kN, kH, K});
+  Array dots = gathered_dot_scores(q, key, to, kH, real(0.5));
+  const Scores scores{q, key, real(0.5), bias, offer.read, dots};
+  menu.scan(p.scene(&scores), offer);
+
+  // The twin: the logits recomputed in double, the choice made from left to right.
+  size_t continued = 0;
+  for (size_t b = 0; b < kB; ++b)
+    for (size_t h = 0; h < kH; ++h) {
+      int32_t before = -1;
+      for (size_t n = 0; n < kN; ++n) {
+        const int32_t run = before < 0 ? -1 : if_causal(before + 1, static_cast<int32_t>(n));
+        CHECK(to(b, n, h, K - 1) == run);
+        double best = 0;
+        int32_t chosen = -1;
+        for (size_t k = 0; k < K; ++k) {
+          const int32_t j = to(b, n, h, k);
+          if (j < 0) continue;
+          double logit = double{bias(b, n, h, k)};
+          for (size_t c = 0; c < C; ++c)
+            logit += 0.5 * double{q(b, n, h * C + c)} * double{key(b, j, h * C + c)};
+          if (chosen < 0 || logit > best) best = logit, chosen = j;
+        }
+        continued += chosen == run && run >= 0;
+        before = chosen;
+      }
+    }
+  CHECK(continued > 20);  // the case occurs
 }
 
 TEST_CASE("candidates: rank points where the hard count of members reaches what is asked for") {

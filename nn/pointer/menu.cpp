@@ -203,22 +203,12 @@ void Menu::scan(const Scene& scene, Offer& offer) const {
   // A head's walk concerns no other head: what it may not use is taken away afterwards.
   withhold(sources_.size() - 1, columns);
   const size_t K = offer.to.shape()[3];
-<<<<<<< HEAD
-  const auto copy_to = [&](Index& other) {
-    if (other.data() == offer.to.data()) return;
-    for (size_t row = 0; row < offer.to.shape().rows(); ++row)
-      std::copy_n(offer.to.row(row) + K - slots, slots, other.row(row) + K - slots);
-  };
-  if (!sources_.back()->scores_itself()) copy_to(offer.scored);
-  copy_to(offer.read);
-=======
   for (Index* other : {&offer.scored, &offer.read}) {
     const bool blank = other == &offer.scored && sources_.back()->scores_itself();
     if (blank || other->data() == offer.to.data()) continue;
     for (size_t row = 0; row < offer.to.shape().rows(); ++row)
       std::copy_n(offer.to.row(row) + K - slots, slots, other->row(row) + K - slots);
   }
->>>>>>> step
 }
 
 Var Menu::credit(const Scene& scene, const Offer& offer) const {

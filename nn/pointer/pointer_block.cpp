@@ -168,11 +168,7 @@ Mixed PointerBlock::operator()(const Var& a, const Pointers& below, Pass& pass) 
   Array dots;
   if (menu_.scans()) {
     dots = gathered_dot_scores(query.value(), key.value(), offer.scored, H, scale);
-<<<<<<< HEAD
-    const Scores scores{query.value(), key.value(), scale, bias.value(), dots, offer.read};
-=======
     const Scores scores{query.value(), key.value(), scale, bias.value(), offer.read, dots};
->>>>>>> step
     menu_.scan({a, below, pass, H, &scores}, offer);
   }
   const Index& candidates = offer.to;

@@ -11,11 +11,7 @@ namespace gnomon {
 
 /// Where the tokens would point without the chain.
 struct Fresh {
-<<<<<<< HEAD
-  Index to;     ///< [B,N,H] what the best of the other candidates reads; -1: nothing, or no other
-=======
-  Index to;  ///< [B,N,H] what the best of the other candidates reads; -1: nothing
->>>>>>> step
+  Index to;     ///< [B,N,H] what the best of the other candidates reads; -1: nothing
   Array logit;  ///< [B,N,H] its logit; -infinity: there is none
 };
 
@@ -28,20 +24,12 @@ inline Fresh fresh_choices(const Columns& columns, const Scores& scores) {
       const int32_t* to = columns.to.data() + row * K;
       const real* dots = scores.dots.data() + row * K;
       const real* bias = scores.bias.data() + row * K;
-<<<<<<< HEAD
-      const int32_t* read = scores.read.data() + row * K;
-=======
->>>>>>> step
       bool any = false;
       for (size_t k = 0; k < columns.first; ++k)
         if (const real logit = dots[k] + bias[k];
             to[k] >= 0 && (!any || logit > fresh.logit.data()[row])) {
           any = true;
-<<<<<<< HEAD
-          fresh.to.data()[row] = read[k];
-=======
           fresh.to.data()[row] = scores.read.row(row)[k];
->>>>>>> step
           fresh.logit.data()[row] = logit;
         }
     }

@@ -22,7 +22,6 @@ struct Scores {
   const Index& read;   ///< [B,N,H,K] what each earlier slot reads; -1 also: nothing, by choice
   Array& dots;         ///< [B,N,H,K] scale query . key: given for all earlier slots; a scanning
                        ///< source fills its own
-  const Index& read;   ///< [B,N,H,K] what it is to choose a slot: a position, or -1, nothing
 };
 
 /// What a source may look at.
