@@ -30,15 +30,18 @@ Menu::Menu(const std::string& sources, const MixerPlace& place) {
          place.layers, menus.size(), sources);
   std::vector<std::pair<std::string, std::unique_ptr<CandidateSource>>> chosen;
   std::vector<std::string> seen;
+  bool begins = false;  // does any source offer something without pointers below?
   for (const std::string& written : split(menus[menus.size() == 1 ? 0 : place.layer], ',')) {
     const std::string name = written.substr(0, written.find(':'));
     if (std::find(seen.begin(), seen.end(), name) != seen.end())
       fail(Exit::usage, "--sources: expected each source once in a menu, got '{}' twice", name);
     seen.push_back(name);
     auto source = make_source(written);
-    if (place.layer > 0 || !source->needs_pointers()) chosen.emplace_back(name, std::move(source));
+    begins |= !source->needs_pointers();
+    if (place.pointers_below() || !source->needs_pointers())
+      chosen.emplace_back(name, std::move(source));
   }
-  if (chosen.empty())
+  if (chosen.empty() || (place.layer == 0 && !begins))
     fail(Exit::usage,
          "--sources: expected at least one source in layer {} that needs no pointers below, "
          "got '{}'",

@@ -80,7 +80,7 @@ std::unique_ptr<Mixer> PointerKind::make(const MixerPlace& place) const {
 
 PointerBlock::PointerBlock(const PointerConfig& config, const MixerPlace& place)
     : selection_(config.selection),
-      encode_(place.layer == 0 ? "none" : config.encode),
+      encode_(place.pointers_below() ? config.encode : "none"),
       heads_(place.heads),
       menu_(add<Menu>("menu", config.sources, place)),
       query_(add<Linear>("query", place.width, place.width, false)),

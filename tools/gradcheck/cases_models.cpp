@@ -60,6 +60,9 @@ std::vector<ModelCheck> model_checks() {
   results.push_back(check("pointer", {{"sources", "dense"}, {"selection", "gumbel"}}));
   results.push_back(check("pointer", {{"sources", "rank:4"}}));
   results.push_back(check("pointer", {{"sources", "window:2,learned:1,rank:3,run"}}));
+  results.push_back(check("pointer", {{"sources", "window:2,gated,ngram:3,random:2,skips:2"}}));
+  results.push_back(check("pointer", {{"sources", "window:2,blocks:2"}}));
+  results.push_back(check("pointer", {{"share", "true"}, {"encode", "content"}}));
   return results;
 }
 
