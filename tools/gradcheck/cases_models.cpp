@@ -66,6 +66,7 @@ std::vector<ModelCheck> model_checks() {
   for (const std::string& source : registered_names<CandidateSource>())
     results.push_back(
         check("pointer", {{"sources", source == "window" ? source : "window:2," + source}}));
+  results.push_back(check("pointer", {{"share", "true"}, {"encode", "content"}}));
   return results;
 }
 
