@@ -14,14 +14,14 @@ void EncoderConfig::declare(Fields& f) {
   f.number("dropout", dropout, 0, 0.95, "share of a layer's outputs dropped in training");
   f.choice("norm", norm, {"layer", "rms"}, "normalisation");
   f.choice("position", position, {"none", "learned", "rope", "alibi"}, "position encoding");
+  f.flag("share", share, "one layer, repeated --layers times, instead of as many layers");
 }
 
 class Encoder::Layer final : public Module {
  public:
   Layer(const EncoderConfig& config, const MixerKind& kind, size_t layer)
       : norm1_(named_norm("norm1", config)),
-        mixer_(static_cast<Mixer&>(adopt("mixer", kind.make({config.width, config.heads, layer,
-                                                             config.layers, config.position})))),
+        mixer_(static_cast<Mixer&>(adopt("mixer", kind.make(place(config, layer))))),
         norm2_(named_norm("norm2", config)),
         feed_forward_(add<FeedForward>("feed_forward", config.width, config.feed_forward)),
         dropout_(config.dropout) {}
@@ -39,6 +39,9 @@ class Encoder::Layer final : public Module {
   const Mixer& mixer() const { return mixer_; }
 
  private:
+  static MixerPlace place(const EncoderConfig& c, size_t layer) {
+    return {c.width, c.heads, layer, c.share ? 1 : c.layers, c.position, c.share && c.layers > 1};
+  }
   /// The equation at the top of encoder.hpp, whichever way the mixer is asked.
   template <class Mix, class Drop>
   Mixed around(const Var& h, Mix&& mix, Drop&& drop) const {
@@ -57,24 +60,38 @@ class Encoder::Layer final : public Module {
   const Dropout dropout_;
 };
 
-Encoder::Encoder(const EncoderConfig& config, const std::vector<const MixerKind*>& kinds) {
+Encoder::Encoder(const EncoderConfig& config, const std::vector<const MixerKind*>& kinds)
+    : depth_(config.layers), share_(config.share) {
   if (config.width % config.heads != 0)
     fail(Exit::usage, "--width: expected a multiple of --heads = {}, got {}", config.heads,
          config.width);
   if (kinds.size() != 1 && kinds.size() != config.layers)
     fail(Exit::usage, "--mixers: expected one kind for all layers or {} kinds, got {}",
          config.layers, kinds.size());
-  for (size_t l = 0; l < config.layers; ++l)
+  if (share_ && kinds.size() != 1)
+    fail(Exit::usage, "--mixers: expected one kind for the one layer of --share, got {}",
+         kinds.size());
+  for (size_t l = 0; l < (share_ ? 1 : depth_); ++l)
     layers_.push_back(
         &add<Layer>(fmt::format("layers.{}", l), config, *kinds[kinds.size() == 1 ? 0 : l], l));
   norm_ = static_cast<Norm*>(&adopt("norm", make_norm(config.norm, config.width)));
 }
 
+size_t Encoder::passes(std::optional<size_t> iterations) const {
+  if (iterations && !share_)
+    fail(Exit::usage,
+         "--iterations: expected a model trained with --share, whose one layer can be repeated, "
+         "got one with {} of its own",
+         depth_ == 1 ? "a layer" : fmt::format("{} layers", depth_));
+  return iterations.value_or(depth_);
+}
+
 Encoded Encoder::operator()(const Var& embedded, Pass& pass) const {
   Var h = embedded;
   Encoded result;
-  for (const Layer* layer : layers_) {
-    Mixed mixed = (*layer)(h, result.pointers.empty() ? Pointers{} : result.pointers.back(), pass);
+  const size_t count = passes(pass.iterations);
+  for (size_t l = 0; l < count; ++l) {
+    Mixed mixed = layer(l)(h, l == 0 ? Pointers{} : result.pointers.back(), pass);
     h = std::move(mixed.features);
     result.pointers.push_back(std::move(mixed.pointers));
   }
@@ -82,9 +99,9 @@ Encoded Encoder::operator()(const Var& embedded, Pass& pass) const {
   return result;
 }
 
-Encoder::Memory::Memory(const Encoder& encoder)
-    : encoder_(&encoder), trails_(encoder.layers_.size()) {
-  for (const Layer* layer : encoder.layers_) steps_.push_back(layer->mixer().stepper());
+Encoder::Memory::Memory(const Encoder& encoder, std::optional<size_t> iterations)
+    : encoder_(&encoder), trails_(encoder.passes(iterations)) {
+  for (size_t l = 0; l < trails_.size(); ++l) steps_.push_back(encoder.mixer(l).stepper());
 }
 
 Encoded Encoder::Memory::step(const Var& embedded, int32_t token) {
@@ -97,7 +114,7 @@ Encoded Encoder::Memory::step(const Var& embedded, int32_t token) {
     std::vector<int32_t>& trail = trails_[l];
     const size_t heads = n == 0 ? 0 : trail.size() / static_cast<size_t>(n);
     const Trail own{heads == 0 ? nullptr : trail.data(), heads};
-    Mixed mixed = encoder_->layers_[l]->step(h, steps_[l], {n, token, below, own});
+    Mixed mixed = encoder_->layer(l).step(h, steps_[l], {n, token, below, own});
     h = std::move(mixed.features);
     const Index& to = mixed.pointers.to;
     trail.insert(trail.end(), to.begin(), to.end());
@@ -108,6 +125,6 @@ Encoded Encoder::Memory::step(const Var& embedded, int32_t token) {
   return result;
 }
 
-const Mixer& Encoder::mixer(size_t layer) const { return layers_[layer]->mixer(); }
+const Mixer& Encoder::mixer(size_t l) const { return layer(l).mixer(); }
 
 }  // namespace gnomon

@@ -266,6 +266,8 @@ TEST_CASE("program: runs that cannot be evaluated or resumed") {
     check_refused({words("eval --run", fixture() / "run", "--lengths", lengths), 2, "length"});
   check_refused(
       {words("eval --selection topk --lengths 5 --run", fixture() / "run"), 2, "--selection"});
+  check_refused({words("eval --iterations 3 --lengths 5 --quiet --run", fixture() / "run"), 2,
+                 "trained with --share"});
   check_refused({words("eval --batches 0 --lengths 5 --run", fixture() / "run"), 2, "--batches"});
   const Ended late = gnomon_run(words(
       "eval --quiet --batches 1 --lengths 5 --json /nonexistent/x.json --run", fixture() / "run"));

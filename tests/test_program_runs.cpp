@@ -129,6 +129,23 @@ TEST_CASE("run: trained, evaluated, and trained again from its own config.ini") 
   CHECK(get(json) != first);
 }
 
+TEST_CASE("run: a shared layer is repeated as in training, or as often as eval is told") {
+  const Folder folder;
+  const std::string run = folder / "run", json = folder / "eval.json";
+  check_ended(gnomon_run(train("--share --steps 2 --threads 1", run)), 0);
+  const auto eval = [&](const std::string& more) {
+    check_ended(
+        gnomon_run(words("eval --lengths 20 --batches 1 --threads 1 --quiet " + more + " --run",
+                         run, "--json", json)),
+        0);
+    return parse_json(get(json), json);
+  };
+  const Json as_trained = eval(""), twice = eval("--iterations 2"), more = eval("--iterations 7");
+  CHECK(twice.at("iterations") == 2);
+  CHECK(twice.at("results") == as_trained.at("results"));
+  CHECK(more.at("results") != as_trained.at("results"));
+}
+
 TEST_CASE("run: text shows bits per byte") {
   const Folder folder;
   const std::string run = folder / "run", text = folder / "text.txt";

@@ -21,7 +21,8 @@ constexpr size_t kTokensPerBatch = 16384;  // about the memory of a training ste
 
 struct EvalConfig {
   std::string run, lengths, json, selection = "hard";
-  size_t batches = 20, batch = 0, seed = 1, threads = static_cast<size_t>(gnomon::threads());
+  size_t batches = 20, batch = 0, seed = 1, iterations = 0,
+         threads = static_cast<size_t>(gnomon::threads());
   bool quiet = false;
 
   void declare(Options& options) {
@@ -34,6 +35,8 @@ struct EvalConfig {
               "sequences a batch; 0: as many as make about 16384 tokens");
     f.integer("seed", seed, 0, std::numeric_limits<size_t>::max(), "of the test data");
     f.choice("selection", selection, {"hard", "soft"}, "how pointers choose");
+    f.integer("iterations", iterations, 0, 4096,
+              "how often the layer of a model trained with --share is repeated; 0: as in training");
     f.text("json", json, "file for the results as JSON");
     f.integer("threads", threads, 1, 1024, "the results do not depend on it");
     f.flag("quiet", quiet, "no progress bar");
@@ -80,6 +83,7 @@ Row measure(const SequenceModel& model, const Task& task, size_t length, const E
     const Batch batch = task.test_batch(B, length, random.split(i));
     Pass pass;
     pass.selection = config.selection;
+    if (config.iterations > 0) pass.iterations = config.iterations;
     pass.noise = random.split("noise").split(i);
     const auto scored = model.score(batch, pass);
     const auto count = static_cast<double>(scored.positions.size());
@@ -127,6 +131,7 @@ std::string as_json(const std::vector<Row>& rows, const Task& task, const EvalCo
   }
   nlohmann::ordered_json all{
       {"results", results}, {"selection", config.selection}, {"seed", config.seed}};
+  if (config.iterations > 0) all["iterations"] = config.iterations;
   if (const auto baseline = task.baseline_bits_per_byte())
     all["baseline_bits_per_byte"] = *baseline;
   return all.dump(2) + "\n";

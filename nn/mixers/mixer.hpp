@@ -40,6 +40,8 @@ struct Pass {
   Random noise{0};         ///< advances as layers draw from it; a fresh stream every step
   /// Overrides how pointers select outside of training (default: hard): "soft" for comparison.
   std::optional<std::string> selection = {};
+  /// How often a shared layer is repeated (default: as often as the encoder was built for).
+  std::optional<size_t> iterations = {};
 };
 
 struct Mixed {
@@ -84,9 +86,12 @@ class Mixer : public Module {
 
 /// What a mixer is built for.
 struct MixerPlace {
-  size_t width, heads;   ///< D, H; D is a multiple of H
-  size_t layer, layers;  ///< this layer, and how many there are
-  std::string position;  ///< "none", "learned" (done by the model), "rope" or "alibi"
+  size_t width, heads;    ///< D, H; D is a multiple of H
+  size_t layer, layers;   ///< this layer, and how many there are
+  std::string position;   ///< "none", "learned" (done by the model), "rope" or "alibi"
+  bool repeated = false;  ///< it is the layer above itself, too
+  /// May it ever find pointers below? (A repeated layer finds none in its first pass.)
+  bool pointers_below() const { return layer > 0 || repeated; }
 };
 
 /// A kind of mixer: its options, and how to make one for a layer. Registered by name.

@@ -77,11 +77,14 @@ Menu::Menu(const std::string& sources, const MixerPlace& place) {
     fail(Exit::usage, "--sources: expected one menu for all layers or {} menus, got {} in '{}'",
          place.layers, menus.size(), sources);
   std::vector<std::pair<Wish, std::unique_ptr<CandidateSource>>> chosen;
+  bool begins = false;  // does any source offer something without pointers below?
   for (const Wish& wish : wishes(menus[menus.size() == 1 ? 0 : place.layer], place.heads)) {
     auto source = make_source(wish.written);
-    if (place.layer > 0 || !source->needs_pointers()) chosen.emplace_back(wish, std::move(source));
+    begins |= !source->needs_pointers();
+    if (place.pointers_below() || !source->needs_pointers())
+      chosen.emplace_back(wish, std::move(source));
   }
-  if (chosen.empty())
+  if (chosen.empty() || (place.layer == 0 && !begins))
     fail(Exit::usage,
          "--sources: expected at least one source in layer {} that needs no pointers below, "
          "got '{}'",

@@ -16,7 +16,8 @@ struct Selector {
 
 class Menu final : public Module {
  public:
-  /// The menu of one layer. In the first layer, sources that need pointers below are left out.
+  /// The menu of one layer. In the first layer, unless it is repeated, sources that need pointers
+  /// below are left out.
   /// Throws Error(Exit::usage): an unknown source, a wrong number, a source twice, nothing left.
   Menu(const std::string& sources, const MixerPlace& place);
 

@@ -99,7 +99,7 @@ std::unique_ptr<Mixer> PointerKind::make(const MixerPlace& place) const {
 
 PointerBlock::PointerBlock(const PointerConfig& config, const MixerPlace& place)
     : selection_(config.selection),
-      encode_(place.layer == 0 ? "none" : config.encode),
+      encode_(place.pointers_below() ? config.encode : "none"),
       hand_on_(config.hand_on),
       credit_(config.credit),
       heads_(place.heads),

@@ -1,0 +1,143 @@
+// The encoder: one layer repeated against as many layers that hold the same numbers.
+#include <doctest/doctest.h>
+
+#include "core/ops/mean.hpp"
+#include "core/ops/mul.hpp"
+#include "nn/pointer/chain_encoder.hpp"
+#include "tests/allclose.hpp"
+#include "tests/stepped.hpp"
+
+using namespace gnomon;
+
+namespace {
+
+constexpr size_t kB = 2, kN = 17, kD = 8, kLayers = 3;
+const char* const kMenu = "window:2,match:1,previous:2,jump,run";
+
+EncoderConfig config(bool share) {
+  return {.layers = kLayers, .width = kD, .heads = 2, .feed_forward = 12, .share = share};
+}
+
+Pass make_pass() {
+  Pass pass;
+  pass.tokens = Index({kB, kN});
+  Random random(1);
+  for (int32_t& t : pass.tokens) t = static_cast<int32_t>(random.below(4));
+  return pass;
+}
+
+const Array features = Random(2).normal({kB, kN, kD});
+
+/// "encoder.layers.2.norm.weight" -> "encoder.layers.0.norm.weight"
+std::string in_first_layer(std::string name) {
+  const auto at = name.find("layers.");
+  if (at != name.npos) name[at + 7] = '0';
+  return name;
+}
+
+const Parameter& named(const std::vector<Parameter>& all, const std::string& name) {
+  return *std::find_if(all.begin(), all.end(), [&](const Parameter& p) { return p.name == name; });
+}
+
+bool same(const Array& a, const Array& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end());
+}
+
+}  // namespace
+
+TEST_CASE("encoder: a shared layer is as many layers with the same numbers, gradients summed") {
+  const auto kind = registry<MixerKind>().at("attention").make();
+  Encoder shared(config(true), {kind.get()}), separate(config(false), {kind.get()});
+  shared.initialise(3);
+  const auto one = shared.parameters(), many = separate.parameters();
+  CHECK(one.size() < many.size());
+  for (const Parameter& p : many)
+    std::copy(named(one, in_first_layer(p.name)).var->value().begin(),
+              named(one, in_first_layer(p.name)).var->value().end(), p.var->value().begin());
+
+  const auto run = [](const Encoder& encoder) {
+    Pass pass = make_pass();
+    Tape tape;
+    const Var y = encoder(features, pass).features;
+    tape.backward(mean(mul(y, Random(6).normal(y.shape()))));
+    return y.value();
+  };
+  CHECK(same(run(shared), run(separate)));
+  for (const Parameter& p : one) {
+    std::vector<double> sum(p.var->value().size());
+    for (const Parameter& q : many)
+      if (in_first_layer(q.name) == p.name)
+        for (size_t e = 0; e < sum.size(); ++e) sum[e] += double{q.var->grad().data()[e]};
+    CAPTURE(p.name);
+    CHECK(differs(p.var->grad(), [&](size_t e) { return sum[e]; }) == "");
+  }
+}
+
+TEST_CASE("encoder: a shared pointer layer finds pointers below it from the second pass on") {
+  PointerChainEncoder encoder(config(true), {.sources = kMenu, .encode = "content"});
+  encoder.initialise(4);
+  // Types start at zero; drawn here so that candidates of every type win somewhere.
+  Random random(5);
+  for (const Parameter& p : encoder.parameters())
+    if (p.name.find("types") != p.name.npos)
+      for (real& v : p.var->value()) v = static_cast<real>(random.normal());
+  Pass pass = make_pass();
+  const Encoded three = encoder(features, pass);
+  REQUIRE(three.pointers.size() == 3);
+  // Types in the menu's order: window -0, -1, match 0, +1, previous +0, +1, jump, run.
+  const auto chained = [](const Pointers& p) {
+    return std::count_if(p.type.begin(), p.type.end(), [](int32_t t) { return t >= 4 && t <= 6; });
+  };
+  CHECK(chained(three.pointers[0]) == 0);
+  CHECK(chained(three.pointers[1]) > 0);
+
+  pass.training = true;
+  Tape tape;
+  const Var y = encoder(features, pass).features;
+  tape.backward(mean(mul(y, Random(6).normal(y.shape()))));
+  for (const Parameter& p : encoder.parameters()) {
+    CAPTURE(p.name);
+    CHECK(std::any_of(p.var->grad().begin(), p.var->grad().end(), [](real v) { return v != 0; }));
+  }
+}
+
+TEST_CASE("encoder: a shared layer may be repeated more often than it was built for") {
+  PointerChainEncoder encoder(config(true), {.sources = kMenu});
+  encoder.initialise(4);
+  Pass pass = make_pass();
+  const Encoded three = encoder(features, pass);
+  pass.iterations = 3;
+  CHECK(same(encoder(features, pass).features.value(), three.features.value()));
+  pass.iterations = 5;
+  const Encoded five = encoder(features, pass);
+  REQUIRE(five.pointers.size() == 5);
+  for (size_t l = 0; l < 3; ++l) CHECK(same(five.pointers[l].score, three.pointers[l].score));
+  CHECK(!same(five.features.value(), three.features.value()));
+}
+
+TEST_CASE("encoder: a shared layer takes one token at a time, however often it is repeated") {
+  for (const std::string& name : registered_names<MixerKind>()) {
+    CAPTURE(name);
+    const auto kind = registry<MixerKind>().at(name).make();
+    Encoder encoder(config(true), {kind.get()});
+    encoder.initialise(4);
+    for (const auto count : std::vector<std::optional<size_t>>{std::nullopt, 1, 5})
+      check_stepped(encoder, features, make_pass().tokens, count);
+  }
+}
+
+TEST_CASE("encoder: what sharing refuses") {
+  const auto attention = registry<MixerKind>().at("attention").make();
+  const std::vector<const MixerKind*> three(3, attention.get());
+  CHECK_NOTHROW(Encoder(config(false), three));
+  CHECK_THROWS_WITH_AS(Encoder(config(true), three), doctest::Contains("--share"), Error);
+  CHECK_THROWS_WITH_AS(PointerChainEncoder(config(true), {.sources = "jump"}),
+                       doctest::Contains("needs no pointers below"), Error);
+  CHECK_THROWS_WITH_AS(PointerChainEncoder(config(true), {.sources = "window/window,jump/window"}),
+                       doctest::Contains("one menu"), Error);
+  const Encoder separate(config(false), {attention.get()});
+  Pass pass = make_pass();
+  pass.iterations = 4;
+  CHECK_THROWS_WITH_AS(separate(features, pass), doctest::Contains("--share"), Error);
+  CHECK_THROWS_WITH_AS(Encoder::Memory(separate, 4), doctest::Contains("--share"), Error);
+}
