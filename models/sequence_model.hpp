@@ -45,7 +45,9 @@ class SequenceModel final : public Module {
   /// of pointers, O(n) in one of attention. Copies go on independently; the model must outlive it.
   class Memory {
    public:
-    explicit Memory(const SequenceModel& model) : model_(&model), encoder_(model.encoder_) {}
+    /// Throws Error(Exit::usage) for `iterations` (see Pass) where no layer is shared.
+    explicit Memory(const SequenceModel& model, std::optional<size_t> iterations = {})
+        : model_(&model), encoder_(model.encoder_, iterations) {}
     /// The next token -> the logits [V] of the one after it. Throws Error for a token outside
     /// [0,V), Error(Exit::usage) for more tokens than there are learned positions.
     Array step(int32_t token);

@@ -77,19 +77,19 @@ Encoder::Encoder(const EncoderConfig& config, const std::vector<const MixerKind*
   norm_ = static_cast<Norm*>(&adopt("norm", make_norm(config.norm, config.width)));
 }
 
-size_t Encoder::passes(const Pass& pass) const {
-  if (pass.iterations && !share_)
+size_t Encoder::passes(std::optional<size_t> iterations) const {
+  if (iterations && !share_)
     fail(Exit::usage,
          "--iterations: expected a model trained with --share, whose one layer can be repeated, "
          "got one with {} of its own",
          depth_ == 1 ? "a layer" : fmt::format("{} layers", depth_));
-  return pass.iterations.value_or(depth_);
+  return iterations.value_or(depth_);
 }
 
 Encoded Encoder::operator()(const Var& embedded, Pass& pass) const {
   Var h = embedded;
   Encoded result;
-  const size_t count = passes(pass);
+  const size_t count = passes(pass.iterations);
   for (size_t l = 0; l < count; ++l) {
     Mixed mixed = layer(l)(h, l == 0 ? Pointers{} : result.pointers.back(), pass);
     h = std::move(mixed.features);
@@ -99,8 +99,9 @@ Encoded Encoder::operator()(const Var& embedded, Pass& pass) const {
   return result;
 }
 
-Encoder::Memory::Memory(const Encoder& encoder) : encoder_(&encoder), trails_(encoder.layers()) {
-  for (size_t l = 0; l < encoder.layers(); ++l) steps_.push_back(encoder.mixer(l).stepper());
+Encoder::Memory::Memory(const Encoder& encoder, std::optional<size_t> iterations)
+    : encoder_(&encoder), trails_(encoder.passes(iterations)) {
+  for (size_t l = 0; l < trails_.size(); ++l) steps_.push_back(encoder.mixer(l).stepper());
 }
 
 Encoded Encoder::Memory::step(const Var& embedded, int32_t token) {

@@ -41,17 +41,18 @@ class Encoder final : public Module {
   /// Copies go on independently. The encoder must outlive it.
   class Memory {
    public:
-    explicit Memory(const Encoder& encoder);
+    /// Throws Error(Exit::usage) for `iterations` (see Pass) where no layer is shared.
+    explicit Memory(const Encoder& encoder, std::optional<size_t> iterations = {});
     /// The next token and its embedding [1,1,D] -> its features [1,1,D], and its pointers [1,1,H]
-    /// of every layer.
+    /// of every layer, or pass of a shared one.
     Encoded step(const Var& embedded, int32_t token);
     /// How many tokens it knows.
     size_t length() const { return length_; }
 
    private:
     const Encoder* encoder_;
-    std::vector<MixerStep> steps_;              // of each layer
-    std::vector<std::vector<int32_t>> trails_;  // [n,H] of each layer, handed to the next unread
+    std::vector<MixerStep> steps_;              // of each layer, or pass of a shared one
+    std::vector<std::vector<int32_t>> trails_;  // [n,H] of each, handed to the next unread
     size_t length_ = 0;
   };
 
@@ -60,7 +61,7 @@ class Encoder final : public Module {
 
  private:
   class Layer;
-  size_t passes(const Pass& pass) const;
+  size_t passes(std::optional<size_t> iterations) const;
   const Layer& layer(size_t l) const { return *layers_[share_ ? 0 : l]; }
 
   const size_t depth_;

@@ -11,13 +11,15 @@ namespace gnomon {
 
 /// Every token of features [B,N,D], stepped, gives the features and pointers of the whole pass, to
 /// the rounding of sums over one token or over many.
-inline void check_stepped(const Encoder& encoder, const Array& features, const Index& tokens) {
+inline void check_stepped(const Encoder& encoder, const Array& features, const Index& tokens,
+                          std::optional<size_t> iterations = {}) {
   const auto [B, N, D] = dims<3>(features, "stepped: features [B,N,D]");
   Pass pass;
   pass.tokens = tokens;
+  pass.iterations = iterations;
   const Encoded whole = encoder(features, pass);
   for (size_t b = 0; b < B; ++b) {
-    Encoder::Memory memory(encoder);
+    Encoder::Memory memory(encoder, iterations);
     for (size_t n = 0; n < N; ++n) {
       const size_t row = b * N + n;
       Array next({1, 1, D});

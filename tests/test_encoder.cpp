@@ -5,6 +5,7 @@
 #include "core/ops/mul.hpp"
 #include "nn/pointer/chain_encoder.hpp"
 #include "tests/allclose.hpp"
+#include "tests/stepped.hpp"
 
 using namespace gnomon;
 
@@ -114,6 +115,17 @@ TEST_CASE("encoder: a shared layer may be repeated more often than it was built 
   CHECK(!same(five.features.value(), three.features.value()));
 }
 
+TEST_CASE("encoder: a shared layer takes one token at a time, however often it is repeated") {
+  for (const std::string& name : registered_names<MixerKind>()) {
+    CAPTURE(name);
+    const auto kind = registry<MixerKind>().at(name).make();
+    Encoder encoder(config(true), {kind.get()});
+    encoder.initialise(4);
+    for (const auto count : std::vector<std::optional<size_t>>{std::nullopt, 1, 5})
+      check_stepped(encoder, features, make_pass().tokens, count);
+  }
+}
+
 TEST_CASE("encoder: what sharing refuses") {
   const auto attention = registry<MixerKind>().at("attention").make();
   const std::vector<const MixerKind*> three(3, attention.get());
@@ -127,4 +139,5 @@ TEST_CASE("encoder: what sharing refuses") {
   Pass pass = make_pass();
   pass.iterations = 4;
   CHECK_THROWS_WITH_AS(separate(features, pass), doctest::Contains("--share"), Error);
+  CHECK_THROWS_WITH_AS(Encoder::Memory(separate, 4), doctest::Contains("--share"), Error);
 }

@@ -86,6 +86,8 @@ TEST_CASE("generate: what it refuses") {
   check_refused("--prompt=x --temperature -1", text, 2, "--temperature");
   check_refused("--prompt=x --temperature nan", text, 2, "--temperature");
   check_refused("--prompt=x --top 3", text, 2, "unknown option 'top'");
+  check_refused("--prompt=x --iterations 3", text, 2, "--iterations: expected a model");
+  check_refused("--prompt=x --tokens 3 --tokens 4", text, 2, "twice");
   check_refused("", text, 2, "--prompt is missing");
   check_refused("--prompt=,", copy, 2, "--prompt is missing");
   check_refused("--prompt=1,x", copy, 2, "--prompt: token");

@@ -20,7 +20,7 @@ constexpr const char* kUsage =
 
 struct GenerateConfig {
   std::string run, prompt;
-  size_t tokens = 200, seed = 1, threads = static_cast<size_t>(gnomon::threads());
+  size_t tokens = 200, seed = 1, iterations = 0, threads = static_cast<size_t>(gnomon::threads());
   double temperature = 0;
 
   void declare(Options& options) {
@@ -31,6 +31,8 @@ struct GenerateConfig {
     f.integer("tokens", tokens, 1, 1'000'000'000, "how many tokens to add");
     f.number("temperature", temperature, 0, 100, "0: the likeliest token; above: drawn, wilder");
     f.integer("seed", seed, 0, std::numeric_limits<size_t>::max(), "of the draws");
+    f.integer("iterations", iterations, 0, 4096,
+              "how often the layer of a model trained with --share is repeated; 0: as in training");
     f.integer("threads", threads, 1, 1024, "the results do not depend on it");
   }
 };
@@ -110,7 +112,8 @@ Exit generate(const Words& words) {
          model->longest(), config.tokens);
   load_parameters(config.run + "/model.safetensors", model->parameters());
 
-  SequenceModel::Memory memory(*model);
+  SequenceModel::Memory memory(*model,
+                               config.iterations ? std::optional(config.iterations) : std::nullopt);
   std::string shown;
   for (const int32_t token : prompt) shown += spelling.text(token, shown.empty());
   print(shown);

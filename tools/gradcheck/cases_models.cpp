@@ -63,10 +63,10 @@ std::vector<ModelCheck> model_checks() {
   results.push_back(check(
       "pointer", {{"sources", "match:1,window:2 | window:2 / previous:2,jump | neighbour,hop,run"},
                   {"hand-on", "distribution"}}));
+  results.push_back(check("pointer", {{"share", "true"}, {"encode", "content"}}));
   for (const std::string& source : registered_names<CandidateSource>())
     results.push_back(
         check("pointer", {{"sources", source == "window" ? source : "window:2," + source}}));
-  results.push_back(check("pointer", {{"share", "true"}, {"encode", "content"}}));
   return results;
 }
 
