@@ -3,6 +3,7 @@
 // All stand behind this interface; the encoder and the models know no mixer by name.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +22,8 @@ struct Pointers {
   bool empty() const { return to.empty(); }
 };
 
+struct Choice;  // what a pointer layer chose from: nn/pointer/recall.hpp
+
 /// What one forward pass carries beside the features.
 struct Pass {
   Index tokens;            ///< [B,N]
@@ -29,6 +32,8 @@ struct Pass {
   Random noise{0};         ///< advances as layers draw from it; a fresh stream every step
   /// Overrides how pointers select outside of training (default: hard): "soft" for comparison.
   std::optional<std::string> selection = {};
+  /// Called by every layer that points, one after the other, when set; for measuring.
+  std::function<void(const Choice&)> watch = {};
 };
 
 struct Mixed {

@@ -12,6 +12,7 @@
 #include "core/ops/reshape.hpp"
 #include "core/ops/select_columns.hpp"
 #include "core/ops/sigmoid.hpp"
+#include "nn/pointer/recall.hpp"
 #include "nn/pointer/selection.hpp"
 
 namespace gnomon {
@@ -146,6 +147,7 @@ Mixed PointerBlock::operator()(const Var& a, const Pointers& below, Pass& pass) 
   const Var logits = gnomon::add(gathered_dot(query, key, scored, H, scale, dots), bias);
   const Index slot = argmax(logits.value(), candidates);
   const Index to = positions(candidates, slot);
+  if (pass.watch) pass.watch({query.value(), key.value(), candidates, to});
 
   const bool hard = !pass.training && mode == "hard";
   const Var z = hard ? read(value, to)
