@@ -1,10 +1,13 @@
 #include "models/sequence_model.hpp"
 
+#include <cmath>
+
 #include "core/argmax.hpp"
 #include "core/ops/add.hpp"
 #include "core/ops/cross_entropy.hpp"
 #include "core/ops/gather_rows.hpp"
 #include "core/ops/reshape.hpp"
+#include "core/ops/scale.hpp"
 
 namespace gnomon {
 namespace {
@@ -32,6 +35,7 @@ void SequenceModel::Config::declare(Fields& f) {
   f.text("mixers", mixers,
          "kind of mixer: one for all layers, or one for each, separated by commas");
   f.integer("max-length", max_length, 1, size_t{1} << 24, "longest sequence for learned positions");
+  f.flag("tied", tied, "the head's weight is the table of token embeddings");
 }
 
 SequenceModel::SequenceModel(const Config& config, size_t vocabulary, const Kinds& kinds)
@@ -41,8 +45,12 @@ SequenceModel::SequenceModel(const Config& config, size_t vocabulary, const Kind
       positions_(config.encoder.position == "learned"
                      ? &add<Embedding>("positions", config.max_length, config.encoder.width)
                      : nullptr),
-      encoder_(add<Encoder>("encoder", config.encoder, chosen_kinds(config.mixers, kinds))),
-      head_(add<Linear>("head", config.encoder.width, vocabulary)) {}
+      encoder_(add<Encoder>("encoder", config.encoder, chosen_kinds(config.mixers, kinds))) {
+  if (config.tied)
+    head_bias_ = &param("head.bias", {vocabulary}, init::constant(0));
+  else
+    head_ = &add<Linear>("head", config.encoder.width, vocabulary);
+}
 
 Var SequenceModel::embed(const Index& tokens, size_t first) const {
   const auto [B, N] = dims<2>(tokens, "model: tokens [B,N]");
@@ -68,7 +76,11 @@ Array SequenceModel::Memory::step(int32_t token) {
       .reshaped({model_->vocabulary_});
 }
 
-Var SequenceModel::logits(const Var& features) const { return head_(features); }
+Var SequenceModel::logits(const Var& features) const {
+  if (head_) return (*head_)(features);
+  const real size = std::sqrt(static_cast<real>(features.shape().last()));
+  return affine(scale(features, 1 / size), tokens_.weight(), *head_bias_);
+}
 
 SequenceModel::Scored SequenceModel::score(const Batch& batch, Pass& pass) const {
   pass.tokens = batch.tokens;

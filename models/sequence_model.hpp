@@ -1,5 +1,12 @@
 // models/sequence_model.hpp
 // The one trunk of every model: tokens -> embedding (+ learned positions) -> encoder -> logits.
+//
+//   tied (Press and Wolf 2017):   logits = E h / sqrt(D) + b       E [V,D] the token embeddings
+//
+// A large vocabulary is then learned once, and what is read needs no decoder of its own. E starts
+// with normal(0, 1), as without tying: hence the 1 / sqrt(D). The bias stays (GPT-2 and Zoology
+// drop it), so that how common a token is need not bend its embedding.
+//
 // What makes a model a pointer network or a transformer is the kind of mixer in its layers and the
 // defaults of its options; both are chosen in its preset (models/pointer.cpp, ...), never here.
 #pragma once
@@ -19,6 +26,7 @@ class SequenceModel final : public Module {
     EncoderConfig encoder;
     std::string mixers;  // one kind for all layers, "pointer", or one each: "convolution,pointer"
     size_t max_length = 2048;  // rows of the table of learned positions
+    bool tied = false;         // the head's weight is the table of token embeddings
     void declare(Fields& f);
   };
   using Kinds = std::map<std::string, std::unique_ptr<MixerKind>>;
@@ -71,7 +79,8 @@ class SequenceModel final : public Module {
   const Embedding& tokens_;
   const Embedding* positions_;  // null unless the positions are learned
   const Encoder& encoder_;
-  const Linear& head_;
+  const Linear* head_ = nullptr;    // null when it is tied to the token embeddings, ...
+  const Var* head_bias_ = nullptr;  // ... which leaves it this
 };
 
 /// A preset: the options of a model with its defaults. Registered by name ("pointer", ...).

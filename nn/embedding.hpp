@@ -16,6 +16,8 @@ class Embedding final : public Module {
 
   /// tokens [...] in [0,V) -> [...,D]
   Var operator()(const Index& tokens) const { return embedding(weight_, tokens); }
+  /// [V,D], for a head that is tied to the table.
+  const Var& weight() const { return weight_; }
 
  private:
   const Var& weight_;

@@ -146,6 +146,50 @@ TEST_CASE("run: a shared layer is repeated as in training, or as often as eval i
   CHECK(more.at("results") != as_trained.at("results"));
 }
 
+TEST_CASE("run: recall on request, in the table and in the JSON") {
+  const Folder folder;
+  const std::string run = folder / "run", json = folder / "eval.json";
+  check_ended(gnomon_run(train("--steps 3 --threads 1 --heads 2", run)), 0);
+  const auto eval = [&](const std::string& more) {
+    return gnomon_run(
+        words("eval --lengths 3,20 --batches 2 --batch 4 --threads 1 --quiet" + more + " --run",
+              run, "--json", json));
+  };
+  const Ended without = eval("");
+  CHECK(!parse_json(get(json), json).at("results")[0].contains("recall"));
+  const Ended with = eval(" --recall");
+  check_ended(with, 0);
+  CHECK(with.out.starts_with(without.out));
+  CHECK(with.out.find("layer  head") != std::string::npos);
+  const Json results = parse_json(get(json), json).at("results");
+  REQUIRE(results[1].at("recall").size() == 2 * 2);
+  for (size_t e = 0; e < 4; ++e) {
+    const Json& head = results[1].at("recall")[e];
+    CHECK(head.at("layer") == 1 + e / 2);
+    CHECK(head.at("head") == 1 + e % 2);
+    for (const std::string of : {"", "scored_"}) {
+      CHECK(head.at(of + "recall") <= 1);
+      CHECK(head.at(of + "chosen") <= head.at(of + "recall"));
+    }
+  }
+  const Ended refused =
+      gnomon_run(words("eval --lengths 70000 --batches 1 --recall --threads 1 --quiet --run", run));
+  check_ended(refused, 2);
+  CHECK(refused.err.find("at most 65536 tokens") != std::string::npos);
+}
+
+TEST_CASE("run: nothing can be learned from shuffled targets") {
+  const Folder folder;
+  const std::string options =
+      "train --model pointer --task copy --layers 1 --width 16 --feed-forward 16 --sources "
+      "window:1,sinks:1,run --payload 2 --symbols 4 --length 3 --batch 32 --steps 120 "
+      "--learning-rate 0.01 --threads 1 --quiet ";
+  check_ended(gnomon_run(words(options + "--out", folder / "plain")), 0);
+  check_ended(gnomon_run(words(options + "--shuffle-targets true --out", folder / "shuffled")), 0);
+  CHECK(metrics(folder / "plain").back().at("loss") < 0.1);
+  CHECK(metrics(folder / "shuffled").back().at("loss") > 1.2);  // ln 4 = 1.39: a guess
+}
+
 TEST_CASE("run: text shows bits per byte") {
   const Folder folder;
   const std::string run = folder / "run", text = folder / "text.txt";

@@ -8,6 +8,7 @@
 #include "core/gemm.hpp"
 #include "core/parallel.hpp"
 #include "nn/checkpoint.hpp"
+#include "nn/pointer/recall.hpp"
 #include "tools/commands.hpp"
 #include "tools/output.hpp"
 #include "tools/progress.hpp"
@@ -23,7 +24,7 @@ struct EvalConfig {
   std::string run, lengths, json, selection = "hard";
   size_t batches = 20, batch = 0, seed = 1, iterations = 0,
          threads = static_cast<size_t>(gnomon::threads());
-  bool quiet = false;
+  bool recall = false, quiet = false;
 
   void declare(Options& options) {
     options.heading("options");
@@ -37,6 +38,9 @@ struct EvalConfig {
     f.choice("selection", selection, {"hard", "soft"}, "how pointers choose");
     f.integer("iterations", iterations, 0, 4096,
               "how often the layer of a model trained with --share is repeated; 0: as in training");
+    f.flag(
+        "recall", recall,
+        "also how often the best of all earlier tokens is among a layer's candidates; quadratic");
     f.text("json", json, "file for the results as JSON");
     f.integer("threads", threads, 1, 1024, "the results do not depend on it");
     f.flag("quiet", quiet, "no progress bar");
@@ -46,6 +50,7 @@ struct EvalConfig {
 struct Row {
   size_t length = 0, tokens = 0;
   double token_accuracy = 0, exact_match = 0, loss = 0;
+  Recall recall;
 };
 
 std::vector<size_t> parse_lengths(const std::string& text, const Task& task) {
@@ -85,6 +90,8 @@ Row measure(const SequenceModel& model, const Task& task, size_t length, const E
     pass.selection = config.selection;
     if (config.iterations > 0) pass.iterations = config.iterations;
     pass.noise = random.split("noise").split(i);
+    pass.tokens = batch.tokens;
+    if (config.recall) row.recall.watch(pass, batch.targets);
     const auto scored = model.score(batch, pass);
     const auto count = static_cast<double>(scored.positions.size());
     row.tokens += scored.positions.size();
@@ -118,6 +125,46 @@ std::string as_table(const std::vector<Row>& rows, const Task& task) {
   return text;
 }
 
+double share(size_t part, size_t whole) {
+  return static_cast<double>(part) / static_cast<double>(whole);
+}
+
+/// Calls visit(layer, head, counts) for each, counted from 1.
+template <class Visit>
+void each_head(const Recall& recall, Visit&& visit) {
+  for (size_t l = 0; l < recall.heads().size(); ++l)
+    for (size_t h = 0; h < recall.heads()[l].size(); ++h) visit(l + 1, h + 1, recall.heads()[l][h]);
+}
+
+std::string recall_table(const std::vector<Row>& rows) {
+  std::vector<Words> cells{
+      {"length", "layer", "head", "recall", "chosen", "recall, scored", "chosen, scored"}};
+  for (const Row& r : rows)
+    each_head(r.recall, [&](size_t layer, size_t head, const Recall::Head& c) {
+      cells.push_back(
+          {fmt::format("{}", r.length), fmt::format("{}", layer), fmt::format("{}", head)});
+      for (const double of : {share(c.recalled, c.tokens), share(c.chosen, c.tokens),
+                              share(c.scored_recalled, c.scored), share(c.scored_chosen, c.scored)})
+        cells.back().push_back(fmt::format("{:.2f} %", 100 * of));
+    });
+  return "\nthe best query . key of all earlier tokens: among the candidates (recall), pointed at "
+         "(chosen)\n" +
+         table(cells);
+}
+
+nlohmann::ordered_json recall_json(const Recall& recall) {
+  nlohmann::ordered_json all = nlohmann::ordered_json::array();
+  each_head(recall, [&](size_t layer, size_t head, const Recall::Head& c) {
+    all.push_back({{"layer", layer},
+                   {"head", head},
+                   {"recall", share(c.recalled, c.tokens)},
+                   {"chosen", share(c.chosen, c.tokens)},
+                   {"scored_recall", share(c.scored_recalled, c.scored)},
+                   {"scored_chosen", share(c.scored_chosen, c.scored)}});
+  });
+  return all;
+}
+
 std::string as_json(const std::vector<Row>& rows, const Task& task, const EvalConfig& config) {
   nlohmann::ordered_json results = nlohmann::ordered_json::array();
   for (const Row& r : rows) {
@@ -128,6 +175,7 @@ std::string as_json(const std::vector<Row>& rows, const Task& task, const EvalCo
                        {"loss", r.loss},
                        {"tokens", r.tokens}});
     if (task.in_bits_per_byte()) results.back()["bits_per_byte"] = bits(r.loss);
+    if (config.recall) results.back()["recall"] = recall_json(r.recall);
   }
   nlohmann::ordered_json all{
       {"results", results}, {"selection", config.selection}, {"seed", config.seed}};
@@ -169,7 +217,7 @@ Exit evaluate(const Words& words) {
       }));
   }
   if (!config.json.empty()) atomic_write(config.json, {as_json(rows, task, config)});
-  print(as_table(rows, task));
+  print(as_table(rows, task) + (config.recall ? recall_table(rows) : ""));
   return Exit::ok;
 }
 

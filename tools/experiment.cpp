@@ -11,6 +11,8 @@ void TrainingConfig::declare(Fields& f, const std::string& length_meaning) {
   f.integer("seed", seed, 0, std::numeric_limits<size_t>::max(),
             "of the start, the data and the noise");
   f.number("clip", clip, 1e-6, 1e6, "largest norm of the gradient of a step");
+  f.flag("shuffle-targets", shuffle_targets,
+         "control: the targets of a batch change places, so that there is nothing to learn");
   f.integer("log-every", log_every, 0, kMany,
             "steps between lines of metrics.jsonl; 0: about 200 lines in all");
   f.integer("checkpoint-every", checkpoint_every, 1, kMany, "steps between checkpoints");

@@ -17,6 +17,7 @@ namespace gnomon {
 struct TrainingConfig {
   size_t steps = 1000, batch = 32, length = 64, seed = 1;
   double clip = 1;
+  bool shuffle_targets = false;
   size_t log_every = 0;  // 0: about 200 lines in all
   size_t checkpoint_every = 250;
   ScheduleConfig schedule;

@@ -42,8 +42,9 @@ StepReport Trainer::differentiate(bool check_finite) {
   report.temperature = training.temperature.at(report.step, training.steps);
 
   const Random random(training.seed);
-  const Batch batch = experiment_.task().train_batch(training.batch, training.length,
-                                                     random.split("data").split(report.step));
+  Batch batch = experiment_.task().train_batch(training.batch, training.length,
+                                               random.split("data").split(report.step));
+  if (training.shuffle_targets) shuffle_targets(batch, random.split("shuffle").split(report.step));
   Pass pass;
   pass.training = true;
   pass.temperature = report.temperature;
@@ -72,6 +73,14 @@ void Trainer::explain_divergence(const std::string& what) {
     first = error.what();
   }
   fail(Exit::diverged, "step {} diverged: {}", step, first);
+}
+
+void shuffle_targets(Batch& batch, Random random) {
+  std::vector<int32_t*> scored;
+  for (int32_t& target : batch.targets)
+    if (target >= 0) scored.push_back(&target);
+  for (size_t left = scored.size(); left > 1; --left)  // Fisher and Yates
+    std::swap(*scored[left - 1], *scored[random.below(static_cast<uint32_t>(left))]);
 }
 
 size_t count_right(const SequenceModel::Scored& scored, const Batch& batch) {

@@ -42,6 +42,9 @@ class Trainer {
   AdamW optimizer_;
 };
 
+/// The targets of the scored tokens of all sequences change places at random.
+void shuffle_targets(Batch& batch, Random random);
+
 /// Of the scored tokens, how many were predicted right.
 size_t count_right(const SequenceModel::Scored& scored, const Batch& batch);
 

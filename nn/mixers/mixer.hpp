@@ -32,6 +32,8 @@ struct Pointers {
   bool empty() const { return to.empty(); }
 };
 
+struct Pointing;  // what a pointer layer chose from: nn/pointer/recall.hpp
+
 /// What one forward pass carries beside the features.
 struct Pass {
   Index tokens;            ///< [B,N]
@@ -42,6 +44,8 @@ struct Pass {
   std::optional<std::string> selection = {};
   /// How often a shared layer is repeated (default: as often as the encoder was built for).
   std::optional<size_t> iterations = {};
+  /// Called by every layer that points, one after the other, when set; for measuring.
+  std::function<void(const Pointing&)> watch = {};
 };
 
 struct Mixed {

@@ -20,6 +20,7 @@
 #include "core/ops/softmax.hpp"
 #include "core/ops/sum_last.hpp"
 #include "nn/pointer/choice.hpp"
+#include "nn/pointer/recall.hpp"
 #include "nn/pointer/selection.hpp"
 
 namespace gnomon {
@@ -178,6 +179,7 @@ Mixed PointerBlock::operator()(const Var& a, const Pointers& below, Pass& pass) 
       all_scored ? targets : Targets(offer.scored, B, N, "pointer: candidates [B,N,G,K]");
   const Var logits = gnomon::add(gathered_dot(query, key, scored, H, scale, dots), bias);
   auto [slot, pointers] = choose(logits.value(), offer, types);
+  if (pass.watch) pass.watch({query.value(), key.value(), candidates, pointers.to});
   if (pass.training && credit_)
     pointers.log_probability = log_probability(logits, candidates, slot);
   Var z;

@@ -2,9 +2,11 @@
 // learned:r   token i may point at earlier positions with a similar learned code, its mates, and at
 //             the position after each.     cost N (3 r) 2 slots per head, and the code's projection
 //
-//   u_i = W_u a_i / |W_u a_i|, 16 numbers a head. 3 rounds of 8 fixed random directions cut u into
-//   buckets; the r latest earlier positions in the bucket of each round are mates. Each mate j
-//   offers j and j + 1, with the logit strength (u_i . u_j); strength learned, 4 at first.
+//   u_i = W_u a_i / |W_u a_i|, 16 numbers a head. 3 rounds of 6, 9 and 12 fixed random directions
+//   cut u into buckets; the r latest earlier positions in the bucket of each round are mates. Each
+//   mate j offers j and j + 1, with the logit strength (u_i . u_j); strength learned, 4 at first.
+//   Few directions let codes meet that are merely similar; many keep an equal code in reach when
+//   there are hundreds of others since.
 //   In training 4 random earlier positions are mates too: buckets alone never show a pair of tokens
 //   that should meet but do not yet, so the code could not learn from it.
 //
@@ -25,7 +27,8 @@
 namespace gnomon {
 namespace {
 
-constexpr size_t kCode = 16, kRounds = 3, kBits = 8, kExplore = 4;
+constexpr size_t kCode = 16, kRounds = 3, kBits = 12, kExplore = 4;
+constexpr size_t kBitsOfRound[kRounds] = {6, 9, kBits};
 
 /// Who fell into the same bucket before: one round of one head of one sequence, from left to right.
 class Buckets {
@@ -138,7 +141,7 @@ class Learned final : public CandidateSource {
     Index bucket({B, N, heads_, kRounds});
     for (size_t e = 0; e < bucket.size(); ++e) {
       int32_t bits = 0;
-      for (size_t bit = 0; bit < kBits; ++bit)
+      for (size_t bit = 0; bit < kBitsOfRound[e % kRounds]; ++bit)
         bits = 2 * bits + (along.data()[e * kBits + bit] > 0 ? 1 : 0);
       bucket.data()[e] = bits;
     }

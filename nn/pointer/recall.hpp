@@ -1,0 +1,49 @@
+// nn/pointer/recall.hpp
+// How much a layer's few candidates miss: is the best of all earlier tokens among them?
+//
+//   best_i = max over all j <= i of q_i . k_j / sqrt(C)       the layer's own score and nothing
+//                                                             else: no logits of types or sources
+//   recall  share of tokens for which some candidate in C_i scores best_i
+//   chosen  share of tokens whose target to_i scores best_i
+//
+// Ties count (equal tokens may have equal keys), and so does what differs by rounding only. A layer
+// that decides by its types (a run, "my left neighbour") chooses against the dense argmax and may
+// be right: this measures the candidates, not the layer.
+//
+// Cost: O(N N C) time and O(N) memory; a pass without `watch` set pays one comparison a layer.
+#pragma once
+
+#include "nn/mixers/mixer.hpp"
+
+namespace gnomon {
+
+/// What the heads of one pointer layer chose from.
+struct Pointing {
+  const Array& query;       ///< [B,N,H C]
+  const Array& key;         ///< [B,N,H C]
+  const Index& candidates;  ///< [B,N,G,K], G = 1 (the heads share) or H; -1: none
+  const Index& to;          ///< [B,N,H]; -1: nothing
+};
+
+class Recall {
+ public:
+  /// Counts of one head: over all tokens, and over the scored ones alone.
+  struct Head {
+    size_t tokens = 0, recalled = 0, chosen = 0;
+    size_t scored = 0, scored_recalled = 0, scored_chosen = 0;
+  };
+  /// Longer sequences would take hours.
+  static constexpr size_t kLongest = 65536;
+
+  /// Sets pass.watch so that this pass is counted; `targets` [B,N] says which tokens are scored
+  /// (>= 0). Both must outlive the pass.
+  void watch(Pass& pass, const Index& targets);
+  /// heads()[l][h] of the l-th layer that points.
+  const std::vector<std::vector<Head>>& heads() const { return heads_; }
+
+ private:
+  void count(const Pointing& pointing, const Index& targets, std::vector<Head>& heads) const;
+  std::vector<std::vector<Head>> heads_;
+};
+
+}  // namespace gnomon
