@@ -40,6 +40,12 @@ def spread(shares):
     return f"{100 * mean:.2f} % ({100 * low:.2f} - {100 * high:.2f})"
 
 
+def bits(results):
+    """Of text no sequence is ever exact: instead, bits per byte."""
+    each = [r["bits_per_byte"] for r in results]
+    return f"{sum(each) / len(each):.3f} bits ({min(each):.3f} - {max(each):.3f})"
+
+
 def lines_of(row, what, codes, runs):
     """One line for each run of lengths with the same figures."""
     evals = [json.loads((runs / row / s / "eval.json").read_text())["results"] for s in SEEDS]
@@ -50,8 +56,9 @@ def lines_of(row, what, codes, runs):
            f"{parameter_count(runs / row / '1' / 'model.safetensors'):,}"
     groups = []
     for at in zip(*evals):
-        figures = (spread([r["token_accuracy"] for r in at]),
-                   spread([r["exact_match"] for r in at]), f"{100 * at[0]['chance']:.2f} %")
+        exact = bits(at) if "bits_per_byte" in at[0] else spread([r["exact_match"] for r in at])
+        figures = (spread([r["token_accuracy"] for r in at]), exact,
+                   f"{100 * at[0]['chance']:.2f} %")
         if groups and groups[-1][1] == figures:
             groups[-1][0].append(at[0]["length"])
         else:
