@@ -7,6 +7,14 @@
 //   to_i = argmax_j s_ij           z_i = v_{to_i}  (in training: as the selection mode says)
 //   g_i = sigmoid(W_g a_i + W_z z_i + b_g)          out_i = g_i * (W_o z_i)
 //
+// Handed to the layer above: to. In training it may be told more, so that it can teach this one:
+//   --hand-on distribution   P_i = sum over k of alpha_ik (one-hot of the candidate, or where it is
+//                            known as a distribution itself, that): a jump is then P P. N x N.
+//   --credit                 log p(to_i), p at temperature 1, whose value is cancelled where it is
+//                            added to the logits of the candidates above that rest on to_i; its
+//                            gradient stays (the score function estimator, Williams 1992, per hop).
+// Outside of training neither costs nor changes anything.
+//
 // Letters: B batch | N tokens | D width | H heads | C = D / H | K candidates | to[b,n,h].
 // Cost: O(N (D D + K D)); the paper's argmax over all j is the menu "dense".
 // Differs from the paper: the candidate set (an argmax over all j of a free score is quadratic);
