@@ -163,6 +163,9 @@ TEST_CASE("program: wrong values of options") {
   auto learned = with("--position", "learned");
   learned.insert(learned.end(), {"--max-length", "4"});
   check_refused({learned, 2, "expected at most --max-length = 4 tokens"});
+  auto spread = with("--length", "3000");
+  spread.insert(spread.end(), {"--hand-on", "distribution"});
+  check_refused({spread, 2, "--hand-on: distribution: expected at most 2048 tokens"});
   CHECK(!std::filesystem::exists(fixture() / "never"));
 }
 

@@ -15,6 +15,7 @@ Trainer::Trainer(const Experiment& experiment)
 void Trainer::rehearse() const {
   const TrainingConfig& training = experiment_.training;
   Pass pass;
+  pass.training = true;  // some limits are those of training alone
   model_->score(experiment_.task().test_batch(1, training.length, Random(training.seed)), pass);
 }
 

@@ -44,6 +44,8 @@ Var log_probability(const Var& logits, const Index& candidates, const Index& slo
   return log(gnomon::add(of_chosen, Array(of_chosen.shape(), kTiny)));
 }
 
+constexpr size_t kLongestSpread = 2048;  // tokens, where distributions are handed on
+
 /// Where head h points, as far as weights and distributions below tell: [B,N,N].
 Var distribution(const Var& weight, const Menu::Offer& offer, size_t h) {
   const auto [B, N, G, K] = dims<4>(offer.to, "pointer: candidates [B,N,G,K]");
@@ -161,6 +163,11 @@ Mixed PointerBlock::operator()(const Var& a, const Pointers& below, Pass& pass) 
   if (mode == "gumbel") bias = gumbel(bias, pass.noise);
 
   const bool spread = pass.training && hand_on_ == "distribution";
+  if (spread && N > kLongestSpread)
+    fail(Exit::usage,
+         "--hand-on: distribution: expected at most {} tokens, since it takes N x N numbers for "
+         "each head, got N = {}; train on shorter sequences",
+         kLongestSpread, N);
   const Selector selector{query, key, scale};
   Menu::Offer offer = menu_.offer({a, below, pass, H}, spread ? &selector : nullptr);
   if (pass.training && credit_ && !below.empty())
