@@ -55,6 +55,7 @@ while IFS='|' read -r row _ _ recipe lengths options; do
   [ $# -eq 0 ] || [[ " $* " == *" $row "* ]] || continue
   read -ra words <<<"$options"
   mkdir -p "$out/$row"
+  [[ $recipe != text* ]] || [ -e runs/king-james.txt ] || tools/king-james.sh runs/king-james.txt
   # Results of other options would be kept for finished.
   line="$recipe | $lengths | ${words[*]}"
   if [ -e "$out/$row/row.txt" ] && [ "$line" != "$(cat "$out/$row/row.txt")" ]; then
