@@ -81,4 +81,10 @@ TEST_CASE("rank: with gates nearly decided, the training form is the exact expec
     for (size_t j = 0; j < kN; ++j) CHECK(std::abs(trained[j] - exact[n][j]) < 0.06);
   }
   CHECK(compared > kN / 3);
+
+  // Whatever the temperature by which the layer divides its logits, this is what is left of them.
+  pass.temperature = 0.1;
+  const Array cold = menu.offer({a, below, pass, 1}).logits.value();
+  for (size_t e = 0; e < cold.size(); ++e)
+    CHECK(cold.data()[e] / 0.1 == doctest::Approx(offer.logits.value().data()[e]).epsilon(1e-4));
 }

@@ -9,7 +9,8 @@
 //   training: the k positions around the place where c reaches r_i, with the logits
 //             -exp(beta) (r_i - c_j)^2 + log g_j             beta learned, 1 at first
 // The n-th query reads the n-th member of a class that nobody named: selective copying, positions.
-// Gates stay soft throughout training: annealed ones freeze on the wrong side.
+// Gates stay soft throughout training, whatever the temperature tau of the schedule (the logits above
+// are times tau, by which the layer divides): annealed ones freeze on the wrong side.
 #include <algorithm>
 
 #include "core/ops/add.hpp"
@@ -74,7 +75,7 @@ class Rank final : public CandidateSource {
     const Var gate = sigmoid(member);
     const Var count = prefix_sum(gate), asked = prefix_sum(sigmoid(query));
     surround(columns, count.value(), asked.value());
-    return logits(columns, gate, count, asked);
+    return scale(logits(columns, gate, count, asked), static_cast<real>(scene.pass.temperature));
   }
   SourceStep stepper() const override {
     return [this, counts = std::vector<HardCount>(member_->bias.shape()[0])](
