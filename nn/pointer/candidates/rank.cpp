@@ -9,8 +9,8 @@
 //   training: the k positions around the place where c reaches r_i, with the logits
 //             -exp(beta) (r_i - c_j)^2 + log g_j             beta learned, 1 at first
 // The n-th query reads the n-th member of a class that nobody named: selective copying, positions.
-// Gates stay soft throughout training, whatever the temperature tau of the schedule (the logits above
-// are times tau, by which the layer divides): annealed ones freeze on the wrong side.
+// Gates stay soft throughout training, whatever the temperature tau of the schedule (the logits
+// above are times tau, by which the layer divides): annealed ones freeze on the wrong side.
 #include <algorithm>
 
 #include "core/ops/add.hpp"
