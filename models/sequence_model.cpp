@@ -46,9 +46,10 @@ SequenceModel::SequenceModel(const Config& config, size_t vocabulary, const Kind
                      ? &add<Embedding>("positions", config.max_length, config.encoder.width)
                      : nullptr),
       encoder_(add<Encoder>("encoder", config.encoder, chosen_kinds(config.mixers, kinds))) {
-  if (config.tied)
+  if (config.tied) {
+    transform_ = &add<Linear>("head.transform", config.encoder.width, config.encoder.width, false);
     head_bias_ = &param("head.bias", {vocabulary}, init::constant(0));
-  else
+  } else
     head_ = &add<Linear>("head", config.encoder.width, vocabulary);
 }
 
@@ -79,7 +80,7 @@ Array SequenceModel::Memory::step(int32_t token) {
 Var SequenceModel::logits(const Var& features) const {
   if (head_) return (*head_)(features);
   const real size = std::sqrt(static_cast<real>(features.shape().last()));
-  return affine(scale(features, 1 / size), tokens_.weight(), *head_bias_);
+  return affine(scale((*transform_)(features), 1 / size), tokens_.weight(), *head_bias_);
 }
 
 SequenceModel::Scored SequenceModel::score(const Batch& batch, Pass& pass) const {

@@ -1,10 +1,12 @@
 // models/sequence_model.hpp
 // The one trunk of every model: tokens -> embedding (+ learned positions) -> encoder -> logits.
 //
-//   tied (Press and Wolf 2017):   logits = E h / sqrt(D) + b       E [V,D] the token embeddings
+//   tied (Press and Wolf 2017):   logits = E T h / sqrt(D) + b     E [V,D] the token embeddings
 //
-// A large vocabulary is then learned once, and what is read needs no decoder of its own. E starts
-// with normal(0, 1), as without tying: hence the 1 / sqrt(D). The bias stays (GPT-2 and Zoology
+// A large vocabulary is then learned once. E starts with normal(0, 1), as without tying: hence the
+// 1 / sqrt(D). The matrix T [D,D] (as in BERT's head: Devlin et al. 2019, section 3.1 and its code)
+// is there because h still holds the token's own embedding: without T every token starts out by
+// predicting itself, and learning to copy first has to undo that. The bias stays (GPT-2 and Zoology
 // drop it), so that how common a token is need not bend its embedding.
 //
 // What makes a model a pointer network or a transformer is the kind of mixer in its layers and the
@@ -79,8 +81,9 @@ class SequenceModel final : public Module {
   const Embedding& tokens_;
   const Embedding* positions_;  // null unless the positions are learned
   const Encoder& encoder_;
-  const Linear* head_ = nullptr;    // null when it is tied to the token embeddings, ...
-  const Var* head_bias_ = nullptr;  // ... which leaves it this
+  const Linear* head_ = nullptr;       // null when it is tied to the token embeddings, ...
+  const Linear* transform_ = nullptr;  // ... which leaves it T and b
+  const Var* head_bias_ = nullptr;
 };
 
 /// A preset: the options of a model with its defaults. Registered by name ("pointer", ...).

@@ -11,6 +11,7 @@
 #include "core/ops/gathered_sum.hpp"
 #include "core/ops/gumbel.hpp"
 #include "core/ops/layer_norm.hpp"
+#include "core/ops/logistic_noise.hpp"
 #include "core/ops/scatter_add_rows.hpp"
 #include "core/ops/select_columns.hpp"
 #include "core/ops/slice.hpp"
@@ -195,6 +196,17 @@ TEST_CASE("ops: the argmax of log p plus Gumbel noise is distributed as p") {
   CHECK(mean == doctest::Approx(0.57722).epsilon(0.03));  // Euler's constant
 }
 
+TEST_CASE("ops: a logit with logistic noise is above zero as often as its gate is open") {
+  const size_t R = 40000;
+  for (const double open : {0.02, 0.3, 0.5, 0.9}) {
+    Random random(11);
+    const Array y = logistic_noise(Array({R}, real(std::log(open / (1 - open)))), random).value();
+    const auto above = std::count_if(y.begin(), y.end(), [](real v) { return v > 0; });
+    CHECK(double(above) / R == doctest::Approx(open).epsilon(0.02));
+    for (const real v : y) REQUIRE(std::isfinite(v));
+  }
+}
+
 TEST_CASE("ops: what the tape keeps") {
   const size_t R = 6, D = 20, word = sizeof(real);
   Var x = variable(normal({R, D})), gain = variable(ones({D})), bias = variable(zeros({D}));
@@ -208,6 +220,7 @@ TEST_CASE("ops: what the tape keeps") {
   CHECK(kept([&] { return reshape(x, {D, R}); }) == 0);
   CHECK(kept([&] { return dropout(x, 0.5, random); }) == 0);
   CHECK(kept([&] { return gumbel(x, random); }) == 0);
+  CHECK(kept([&] { return logistic_noise(x, random); }) == 0);
   CHECK(kept([&] { return straight_through(x); }) == 0);
   CHECK(kept([&] { return layer_norm(x, gain, bias); }) == (R * D + D + 2 * R) * word);
   CHECK(kept([&] { return cross_entropy(x, Index({R}, 0)); }) == (R * D + R) * word + R * 4);

@@ -1,4 +1,4 @@
-// The trunk: how the head is tied to the token embeddings.
+// The trunk: how the head is tied to the token embeddings, through a matrix of its own.
 #include <doctest/doctest.h>
 
 #include "models/sequence_model.hpp"
@@ -29,8 +29,9 @@ const Array& value(const Module& module, const std::string& name) {
 
 TEST_CASE("model: a tied head has the embeddings for its weight and a bias of its own") {
   const auto tied = model(true), free = model(false);
-  CHECK(free->parameter_count() - tied->parameter_count() == kV * kD);
-  const Array &table = value(*tied, "tokens.weight"), &bias = value(*tied, "head.bias");
+  CHECK(free->parameter_count() - tied->parameter_count() == kV * kD - kD * kD);
+  const Array &table = value(*tied, "tokens.weight"), &bias = value(*tied, "head.bias"),
+              &transform = value(*tied, "head.transform.weight");
   for (size_t e = 0; e < table.size(); ++e)
     CHECK(table.data()[e] == value(*free, "tokens.weight").data()[e]);
 
@@ -42,7 +43,11 @@ TEST_CASE("model: a tied head has the embeddings for its weight and a bias of it
   for (size_t m = 0; m < 3; ++m)
     for (size_t v = 0; v < kV; ++v) {
       double expected = bias.data()[v];
-      for (size_t d = 0; d < kD; ++d) expected += h(m, d) * table(v, d) / std::sqrt(double{kD});
+      for (size_t d = 0; d < kD; ++d) {
+        double transformed = 0;
+        for (size_t e = 0; e < kD; ++e) transformed += h(m, e) * transform(d, e);
+        expected += transformed * table(v, d) / std::sqrt(double{kD});
+      }
       CHECK(logits(m, v) == doctest::Approx(expected).epsilon(1e-5));
     }
 }

@@ -2,7 +2,8 @@
 """Renders what tools/results.sh measured; standard library only.
 
 results.py accuracy EVAL_JSON          mean token accuracy over the lengths
-results.py table ROWS RUNS PAGE      the table of all finished rows, between the markers of PAGE
+results.py table ROWS RUNS PAGE      the table of all finished rows, between the markers of PAGE;
+                                     rows that were not run here keep the lines they have there
 """
 import json
 import pathlib
@@ -72,6 +73,10 @@ def lines_of(row, what, codes, runs):
 
 def table(rows, runs, page):
     runs, page = pathlib.Path(runs), pathlib.Path(page)
+    text = page.read_text()
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.find(BEGIN) > text.find(END):
+        sys.exit(f"results: {page}: expected {BEGIN.strip()!r} once, and {END.strip()!r} after it")
+    before = text[text.find(BEGIN) + len(BEGIN):text.find(END)].splitlines()
     lines = ["| task | codes | length | tokens right | sequences exact | chance | steps | seconds"
              " | parameters |", "|---|---|---|---|---|---|---|---|---|"]
     for line in pathlib.Path(rows).read_text().splitlines():
@@ -80,9 +85,8 @@ def table(rows, runs, page):
         row, what, codes = (part.strip() for part in line.split("|")[:3])
         if all((runs / row / seed / "eval.json").exists() for seed in SEEDS):
             lines += lines_of(row, what, codes, runs)
-    text = page.read_text()
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.find(BEGIN) > text.find(END):
-        sys.exit(f"results: {page}: expected {BEGIN.strip()!r} once, and {END.strip()!r} after it")
+        else:
+            lines += [old for old in before if old.startswith(f"| {what} | {codes} |")]
     body = BEGIN + "\n".join(lines) + "\n" + END
     text = re.sub(re.escape(BEGIN) + ".*" + re.escape(END), lambda _: body, text, flags=re.S)
     page.write_text(text)

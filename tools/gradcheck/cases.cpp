@@ -15,6 +15,7 @@
 #include "core/ops/layer_norm.hpp"
 #include "core/ops/log.hpp"
 #include "core/ops/log_softmax.hpp"
+#include "core/ops/logistic_noise.hpp"
 #include "core/ops/matmul.hpp"
 #include "core/ops/mean.hpp"
 #include "core/ops/mul.hpp"
@@ -122,6 +123,12 @@ std::vector<OpCase> gradient_cases() {
        [](V v) { return add(v[0], layer_norm(v[0], v[1], v[1])); },
        {{70, 3}, {3}}},
       {"log", [](V v) { return log(v[0]); }, {{3, 7}}, {}, 0.5, 2},
+      {"logistic_noise",
+       [](V v) {
+    Random r(7);
+    return logistic_noise(v[0], r);
+       },
+       {{3, 7}}},
       {"log_softmax", [](V v) { return log_softmax(v[0]); }, {{3, 19}}},
       // The masked entries, enormous by design, are multiplied by 0.
       {"log_softmax masked",

@@ -7,17 +7,26 @@
 //   hard: gates above one half count one, the others nothing; to_i = the first j <= i with
 //   c_j >= r_i, none while r_i = 0.
 //   training: the k positions around the place where c reaches r_i, with the logits
-//             -exp(beta) (r_i - c_j)^2 + log g_j             beta learned, 1 at first
+//             -exp(beta) (r_i - c_j)^2 + log g_j, less the best of them (a constant, without
+//             gradient: beside other sources it counts as the hard one will, by its type alone);
+//             beta learned, 1 at first
+//             and every gate drawn anew, g = sigmoid(logit + s noise), the noise logistic and s
+//             growing from 0 to 1 over the first half of the training
 // The n-th query reads the n-th member of a class that nobody named: selective copying, positions.
-// Gates stay soft throughout training, whatever the temperature tau of the schedule (the logits
-// above are times tau, by which the layer divides): annealed ones freeze on the wrong side.
+// The noise makes a half-open gate worth nothing: counts that rest on one come out different every
+// time, so that training drives the gates to a side, which is what the hard count asks for. It grows,
+// because counting is found sooner without.
+// They are soft throughout training, whatever the temperature tau of the schedule (the logits above
+// are times tau, by which the layer divides): annealed ones freeze on the wrong side.
 #include <algorithm>
+#include <limits>
 
 #include "core/ops/add.hpp"
 #include "core/ops/affine.hpp"
 #include "core/ops/exp.hpp"
 #include "core/ops/gathered_dot.hpp"
 #include "core/ops/log.hpp"
+#include "core/ops/logistic_noise.hpp"
 #include "core/ops/mul.hpp"
 #include "core/ops/prefix_sum.hpp"
 #include "core/ops/reshape.hpp"
@@ -72,10 +81,16 @@ class Rank final : public CandidateSource {
       point(columns, member.value(), query.value());
       return {};
     }
-    const Var gate = sigmoid(member);
-    const Var count = prefix_sum(gate), asked = prefix_sum(sigmoid(query));
+    const auto noise = static_cast<real>(std::min(1.0, 2 * scene.pass.progress));
+    const auto sampled = [&](const Var& logit) {
+      return sigmoid(logistic_noise(logit, scene.pass.noise, noise));
+    };
+    const Var gate = sampled(member);
+    const Var count = prefix_sum(gate), asked = prefix_sum(sampled(query));
     surround(columns, count.value(), asked.value());
-    return scale(logits(columns, gate, count, asked), static_cast<real>(scene.pass.temperature));
+    const Var own = logits(columns, gate, count, asked);
+    return scale(gnomon::add(own, to_zero(own.value(), columns)),
+                 static_cast<real>(scene.pass.temperature));
   }
   SourceStep stepper() const override {
     return [this, counts = std::vector<HardCount>(member_->bias.shape()[0])](
@@ -144,6 +159,20 @@ class Rank final : public CandidateSource {
     constexpr real kTiny = real(1e-9);  // log of a gate that rounds to zero
     const Var tiny = Array(gate.shape(), kTiny);
     return gnomon::add(at_candidates(log(gnomon::add(gate, tiny))), scale(penalty, -1));
+  }
+
+  /// What lifts the best of each head's own logits to zero: [B,N,H,k].
+  Array to_zero(const Array& own, const Columns& columns) const {
+    const auto [B, N, G, K] = dims<4>(columns.to, "rank: candidates [B,N,H,K]");
+    Array lift(own.shape());
+    for (size_t row = 0; row < B * N * G; ++row) {
+      const int32_t* to = columns.to.data() + row * K + columns.first;
+      real best = -std::numeric_limits<real>::infinity();
+      for (size_t k = 0; k < window_; ++k)
+        if (to[k] >= 0) best = std::max(best, own.row(row)[k]);
+      std::fill_n(lift.row(row), window_, -best);
+    }
+    return lift;
   }
 
   size_t window_ = 16;
