@@ -49,7 +49,6 @@ StepReport Trainer::differentiate(bool check_finite) {
   Pass pass;
   pass.training = true;
   pass.temperature = report.temperature;
-  pass.progress = static_cast<double>(report.step) / static_cast<double>(training.steps);
   pass.noise = random.split("noise").split(report.step);
   report.tokens = batch.tokens.size();
 

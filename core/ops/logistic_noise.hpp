@@ -1,7 +1,7 @@
 // core/ops/logistic_noise.hpp
-// logistic_noise: y = x + s log(u / (1 - u)), u uniform in (0,1)            backward: dx = dy
+// logistic_noise: y = x + log(u / (1 - u)), u uniform in (0,1)              backward: dx = dy
 //
-//   With x the logit of a gate and s = 1, y > 0 as often as the gate is open: P(y > 0) = sigmoid(x).
+//   With x the logit of a gate, y > 0 as often as the gate is open: P(y > 0) = sigmoid(x).
 //   sigmoid(y) is the differentiable relative of such a draw (the binary concrete distribution:
 //   Maddison, Mnih, Teh, "The concrete distribution", ICLR 2017, section 3.3).
 #pragma once
@@ -12,13 +12,11 @@
 
 namespace gnomon {
 
-/// s = `scale`. Advances `random`.
-inline Var logistic_noise(const Var& x, Random& random, real scale = 1) {
+/// Advances `random`.
+inline Var logistic_noise(const Var& x, Random& random) {
   Array y = random.uniform(x.shape());
   simd::map(
-      y,
-      [=](auto v, auto u) { return v + decltype(u)(scale) * xsimd::log(u / (decltype(u)(1) - u)); },
-      x.value(), y);
+      y, [](auto v, auto u) { return v + xsimd::log(u / (decltype(u)(1) - u)); }, x.value(), y);
   return record("logistic_noise", y, {x}, [](const Array& dy, Inputs in) { in.add(0, dy); });
 }
 

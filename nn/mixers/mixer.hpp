@@ -39,7 +39,6 @@ struct Pass {
   Index tokens;            ///< [B,N]
   bool training = false;   ///< dropout, noise and soft selections only when true
   double temperature = 1;  ///< of soft selections in training
-  double progress = 1;     ///< the share of the training that is done, in [0,1]
   Random noise{0};         ///< advances as layers draw from it; a fresh stream every step
   /// Overrides how pointers select outside of training (default: hard): "soft" for comparison.
   std::optional<std::string> selection = {};

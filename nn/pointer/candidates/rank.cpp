@@ -10,12 +10,11 @@
 //             -exp(beta) (r_i - c_j)^2 + log g_j, less the best of them (a constant, without
 //             gradient: beside other sources it counts as the hard one will, by its type alone);
 //             beta learned, 1 at first
-//             and every gate drawn anew, g = sigmoid(logit + s noise), the noise logistic and s
-//             growing from 0 to 1 over the first half of the training
+//             and every gate drawn anew, g = sigmoid(logit + logistic noise)
 // The n-th query reads the n-th member of a class that nobody named: selective copying, positions.
 // The noise makes a half-open gate worth nothing: counts that rest on one come out different every
-// time, so that training drives the gates to a side, which is what the hard count asks for. It grows,
-// because counting is found sooner without.
+// time, so that training drives the gates to a side, which is what the hard count asks for. Counting
+// is found sooner without, but then often with half-open gates, from which no noise frees it later.
 // They are soft throughout training, whatever the temperature tau of the schedule (the logits above
 // are times tau, by which the layer divides): annealed ones freeze on the wrong side.
 #include <algorithm>
@@ -81,9 +80,8 @@ class Rank final : public CandidateSource {
       point(columns, member.value(), query.value());
       return {};
     }
-    const auto noise = static_cast<real>(std::min(1.0, 2 * scene.pass.progress));
     const auto sampled = [&](const Var& logit) {
-      return sigmoid(logistic_noise(logit, scene.pass.noise, noise));
+      return sigmoid(logistic_noise(logit, scene.pass.noise));
     };
     const Var gate = sampled(member);
     const Var count = prefix_sum(gate), asked = prefix_sum(sampled(query));
