@@ -13,8 +13,8 @@
 //             and every gate drawn anew, g = sigmoid(logit + logistic noise)
 // The n-th query reads the n-th member of a class that nobody named: selective copying, positions.
 // The noise makes a half-open gate worth nothing: counts that rest on one come out different every
-// time, so that training drives the gates to a side, which is what the hard count asks for. Counting
-// is found sooner without, but then often with half-open gates, from which no noise frees it later.
+// time, so that training drives the gates to a side, which is what the hard count asks for. It is
+// found sooner without, but then often with half-open gates, from which no later noise frees it.
 // They are soft throughout training, whatever the temperature tau of the schedule (the logits above
 // are times tau, by which the layer divides): annealed ones freeze on the wrong side.
 #include <algorithm>
