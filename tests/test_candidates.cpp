@@ -369,6 +369,19 @@ TEST_CASE(
       CHECK(window[k] <= static_cast<int32_t>(n));
     }
   }
+  // The best of a head's own logits is zero: beside other sources, its type alone speaks for it.
+  for (size_t row = 0; row < kB * kN * kH; ++row) {
+    real best = -1;
+    for (size_t k = 0; k < 4; ++k)
+      if (offer.to.row(row)[k] >= 0) best = std::max(best, offer.logits.value().row(row)[k]);
+    CHECK(best == real{0});
+  }
+  // Gates are drawn: the same noise gives the same logits, and the noise has gone on.
+  const auto logits = [&] { return menu.offer(p.scene()).logits.value(); };
+  const Array other = logits();
+  p.pass.noise = Random(0);
+  CHECK(same_bits(logits(), offer.logits.value()));
+  CHECK_FALSE(same_bits(other, offer.logits.value()));
 }
 
 TEST_CASE("candidates: learned mates are earlier, alike, and explored only in training") {

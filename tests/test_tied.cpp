@@ -27,7 +27,8 @@ const Array& value(const Module& module, const std::string& name) {
 
 }  // namespace
 
-TEST_CASE("model: a tied head has the embeddings for its weight and a bias of its own") {
+TEST_CASE(
+    "model: a tied head has a matrix of its own, then the embeddings for its weight, and a bias") {
   const auto tied = model(true), free = model(false);
   CHECK(free->parameter_count() - tied->parameter_count() == kV * kD - kD * kD);
   const Array &table = value(*tied, "tokens.weight"), &bias = value(*tied, "head.bias"),

@@ -15,8 +15,8 @@
 // The noise makes a half-open gate worth nothing: counts that rest on one come out different every
 // time, so that training drives the gates to a side, which is what the hard count asks for. It is
 // found sooner without, but then often with half-open gates, from which no later noise frees it.
-// They are soft throughout training, whatever the temperature tau of the schedule (the logits above
-// are times tau, by which the layer divides): annealed ones freeze on the wrong side.
+// Gates are soft throughout training, whatever the temperature tau of the schedule (the logits
+// above are times tau, by which the layer divides): annealed ones freeze on the wrong side.
 #include <algorithm>
 #include <limits>
 
@@ -163,13 +163,16 @@ class Rank final : public CandidateSource {
   Array to_zero(const Array& own, const Columns& columns) const {
     const auto [B, N, G, K] = dims<4>(columns.to, "rank: candidates [B,N,H,K]");
     Array lift(own.shape());
-    for (size_t row = 0; row < B * N * G; ++row) {
-      const int32_t* to = columns.to.data() + row * K + columns.first;
-      real best = -std::numeric_limits<real>::infinity();
-      for (size_t k = 0; k < window_; ++k)
-        if (to[k] >= 0) best = std::max(best, own.row(row)[k]);
-      std::fill_n(lift.row(row), window_, -best);
-    }
+    parallel_for(B * N * G, 256, [&, K = K](size_t begin, size_t end) {
+      for (size_t row = begin; row < end; ++row) {
+        const int32_t* to = columns.to.data() + row * K + columns.first;
+        real best = -std::numeric_limits<real>::infinity();
+        for (size_t k = 0; k < window_;
+             ++k)  // one at least is there: the window reaches to token n
+          if (to[k] >= 0) best = std::max(best, own.row(row)[k]);
+        std::fill_n(lift.row(row), window_, -best);
+      }
+    });
     return lift;
   }
 
