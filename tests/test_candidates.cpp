@@ -1,6 +1,8 @@
 // Every candidate source against a brute-force twin that looks at all positions.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "core/argmax.hpp"
 #include "core/ops/gathered_dot.hpp"
 #include "nn/pointer/pointer_block.hpp"
@@ -380,8 +382,8 @@ TEST_CASE(
   const auto logits = [&] { return menu.offer(p.scene()).logits.value(); };
   const Array other = logits();
   p.pass.noise = Random(0);
-  CHECK(same_bits(logits(), offer.logits.value()));
-  CHECK_FALSE(same_bits(other, offer.logits.value()));
+  CHECK(std::ranges::equal(logits(), offer.logits.value()));
+  CHECK_FALSE(std::ranges::equal(other, offer.logits.value()));
 }
 
 TEST_CASE("candidates: learned mates are earlier, alike, and explored only in training") {
