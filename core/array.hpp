@@ -10,6 +10,7 @@
 #include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -226,12 +227,13 @@ void expect_shape(const Tensor<T>& x, const Shape& shape, std::string_view what)
 /// Every entry must lie in [lowest, limit); names the first that does not.
 inline void expect_below(const Index& index, size_t limit, std::string_view what,
                          int32_t lowest = 0) {
-  for (size_t e = 0; e < index.size(); ++e) {
-    const int32_t v = index.data()[e];
-    expect(v >= lowest && v < static_cast<int64_t>(limit),
-           "{}: expected values in [{},{}), got {} at element {} of shape {}", what, lowest, limit,
-           v, e, index.shape());
-  }
+  int32_t low = std::numeric_limits<int32_t>::max(), high = std::numeric_limits<int32_t>::min();
+  for (const int32_t v : index) low = std::min(low, v), high = std::max(high, v);  // in registers
+  const auto allowed = [&](int32_t v) { return v >= lowest && v < static_cast<int64_t>(limit); };
+  if (index.empty() || (allowed(low) && allowed(high))) return;
+  const auto bad = std::find_if_not(index.begin(), index.end(), allowed);
+  expect(false, "{}: expected values in [{},{}), got {} at element {} of shape {}", what, lowest,
+         limit, *bad, bad - index.begin(), index.shape());
 }
 
 inline Array zeros(Shape shape) { return Array(shape, real{0}); }

@@ -72,6 +72,7 @@ void Tape::examine(const char* op, const char* what, const Array& numbers) const
 
 void Tape::send_back(const Node& node, const Array& dy) const {
   node.rule(dy, Inputs(node.inputs));
+  profile_lap(node.op, Profile::Phase::backward, dy.bytes());
   if (!check_finite_) return;
   for (size_t i = 0; i < node.inputs.size(); ++i)
     if (node.inputs[i])

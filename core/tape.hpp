@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "core/array.hpp"
+#include "core/profile.hpp"
 
 namespace gnomon {
 
@@ -102,6 +103,7 @@ class Tape {
   /// Examine every value and gradient from now on; the first that is not finite throws
   /// Error(Exit::diverged) naming its op. Slow: for finding where a loss went wrong.
   void check_finite(bool on) { check_finite_ = on; }
+  bool checks_finite() const { return check_finite_; }
 
   static Tape* current();
 
@@ -141,6 +143,7 @@ class PauseTape {
 /// `rule(dy, inputs)` receives the gradient of the output and adds to those of the inputs.
 template <class R>
 Var record(const char* op, Array value, const std::vector<Var>& inputs, R rule) {
+  profile_lap(op, Profile::Phase::forward, value.bytes());
   Tape* tape = Tape::current();
   if (!tape) return Var(std::move(value));
   const size_t before = detail::copied_bytes;

@@ -3,6 +3,7 @@
 #include "core/ops/add.hpp"
 #include "nn/dropout.hpp"
 #include "nn/feed_forward.hpp"
+#include "nn/recompute.hpp"
 
 namespace gnomon {
 
@@ -15,6 +16,8 @@ void EncoderConfig::declare(Fields& f) {
   f.choice("norm", norm, {"layer", "rms"}, "normalisation");
   f.choice("position", position, {"none", "learned", "rope", "alibi"}, "position encoding");
   f.flag("share", share, "one layer, repeated --layers times, instead of as many layers");
+  f.flag("recompute", recompute,
+         "training keeps the layers' inputs only: less memory, a second forward pass");
 }
 
 class Encoder::Layer final : public Module {
@@ -61,7 +64,7 @@ class Encoder::Layer final : public Module {
 };
 
 Encoder::Encoder(const EncoderConfig& config, const std::vector<const MixerKind*>& kinds)
-    : depth_(config.layers), share_(config.share) {
+    : depth_(config.layers), share_(config.share), recompute_(config.recompute) {
   if (config.width % config.heads != 0)
     fail(Exit::usage, "--width: expected a multiple of --heads = {}, got {}", config.heads,
          config.width);
@@ -91,12 +94,34 @@ Encoded Encoder::operator()(const Var& embedded, Pass& pass) const {
   Encoded result;
   const size_t count = passes(pass.iterations);
   for (size_t l = 0; l < count; ++l) {
-    Mixed mixed = layer(l)(h, l == 0 ? Pointers{} : result.pointers.back(), pass);
+    const Pointers below = l == 0 ? Pointers{} : result.pointers.back();
+    Mixed mixed =
+        recompute_ && pass.training ? forgetful(l, h, below, pass) : layer(l)(h, below, pass);
     h = std::move(mixed.features);
     result.pointers.push_back(std::move(mixed.pointers));
   }
   result.features = (*norm_)(h);
   return result;
+}
+
+/// Layer l, of which the tape keeps h and the pointers only.
+Mixed Encoder::forgetful(size_t l, const Var& h, const Pointers& below, Pass& pass) const {
+  const Pass replay = pass;  // with the noise that this time draws
+  Mixed mixed;
+  {
+    const PauseTape pause;
+    mixed = layer(l)(h, below, pass);
+  }
+  if (!mixed.pointers.distribution.empty() || !mixed.pointers.log_probability.value().empty())
+    fail(Exit::usage,
+         "--recompute: expected layers that learn by their features alone, got --credit or "
+         "--hand-on distribution, whose gradients go from layer to layer beside them");
+  mixed.features = recomputed(h, mixed.features.value(), [this, l, below, replay](const Var& x) {
+    Pass again = replay;
+    again.watch = {};  // the first time was seen
+    return layer(l)(x, below, again).features;
+  });
+  return mixed;
 }
 
 Encoder::Memory::Memory(const Encoder& encoder, std::optional<size_t> iterations)

@@ -7,7 +7,8 @@
 // The pointers that one mixer made are handed to the next, unread: the encoder knows no mixer by
 // name. (Pre-norm: Xiong et al., "On layer normalization in the transformer architecture", 2020.)
 // With `share` one layer is repeated L times (Dehghani et al., "Universal transformers", 2019), and
-// afterwards perhaps more often than in training: pass.iterations.
+// afterwards perhaps more often than in training: pass.iterations. With `recompute` a layer keeps
+// its input only, and its inside is computed again in the backward pass (nn/recompute.hpp).
 #pragma once
 
 #include "nn/mixers/mixer.hpp"
@@ -21,6 +22,7 @@ struct EncoderConfig {
   std::string norm = "layer";     // or "rms"
   std::string position = "none";  // none | learned | rope | alibi
   bool share = false;             // one layer, repeated
+  bool recompute = false;         // layers are computed again in the backward pass
   void declare(Fields& f);
 };
 
@@ -62,10 +64,11 @@ class Encoder final : public Module {
  private:
   class Layer;
   size_t passes(std::optional<size_t> iterations) const;
+  Mixed forgetful(size_t l, const Var& h, const Pointers& below, Pass& pass) const;
   const Layer& layer(size_t l) const { return *layers_[share_ ? 0 : l]; }
 
   const size_t depth_;
-  const bool share_;
+  const bool share_, recompute_;
   std::vector<const Layer*> layers_;
   const Norm* norm_;
 };

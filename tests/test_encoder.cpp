@@ -126,6 +126,56 @@ TEST_CASE("encoder: a shared layer takes one token at a time, however often it i
   }
 }
 
+TEST_CASE("encoder: what is computed again has the same bits, with noise, and takes less memory") {
+  for (const bool share : {false, true})
+    for (const std::string selection : {"soft", "gumbel", "straight-through"}) {
+      EncoderConfig plain = config(share), forgetful = config(share);
+      plain.dropout = forgetful.dropout = 0.2;
+      forgetful.recompute = true;
+      const PointerConfig pointer{.sources = kMenu, .selection = selection};
+      const auto run = [&](const EncoderConfig& shape) {
+        PointerChainEncoder encoder(shape, pointer);
+        encoder.initialise(4);
+        Pass pass = make_pass();
+        pass.training = true;
+        pass.noise = Random(3);
+        const Var h = variable(features);
+        Tape tape;
+        const Var y = encoder(h, pass).features;
+        const size_t kept = tape.bytes_kept();
+        tape.backward(mean(mul(y, Random(6).normal(y.shape()))));
+        std::vector<Array> numbers{y.value(), h.grad()};
+        for (const Parameter& p : encoder.parameters()) numbers.push_back(p.var->grad());
+        return std::pair{numbers, kept};
+      };
+      const auto [expected, all] = run(plain);
+      const auto [got, few] = run(forgetful);
+      REQUIRE(got.size() == expected.size());
+      for (size_t i = 0; i < got.size(); ++i) {
+        CAPTURE(i);
+        REQUIRE(!expected[i].empty());
+        CHECK(same(got[i], expected[i]));
+      }
+      CHECK(few * 5 < all);
+    }
+}
+
+TEST_CASE(
+    "encoder: recomputing refuses gradients that go from layer to layer beside the features") {
+  EncoderConfig forgetful = config(false);
+  forgetful.recompute = true;
+  for (const PointerConfig& pointer :
+       {PointerConfig{.sources = kMenu, .credit = true},
+        PointerConfig{.sources = "window:2,jump", .hand_on = "distribution"}}) {
+    PointerChainEncoder encoder(forgetful, pointer);
+    encoder.initialise(1);
+    Pass pass = make_pass();
+    encoder(features, pass);
+    pass.training = true;
+    CHECK_THROWS_WITH_AS(encoder(features, pass), doctest::Contains("--recompute"), Error);
+  }
+}
+
 TEST_CASE("encoder: what sharing refuses") {
   const auto attention = registry<MixerKind>().at("attention").make();
   const std::vector<const MixerKind*> three(3, attention.get());

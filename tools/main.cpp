@@ -1,6 +1,7 @@
 // The program `gnomon`: finds the subcommand, and turns every error into one sentence and an exit
 // code (core/error.hpp).
 #include <fcntl.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -65,6 +66,10 @@ void reserve_standard_streams() {
 
 int main(int count, char** words) {
   using namespace gnomon;
+  // oneDNN packs matrices into fresh memory in every product: what it gives back is kept, so that
+  // no step pays page faults for it.
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write(), not the end
   reserve_standard_streams();
   try {

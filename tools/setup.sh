@@ -7,7 +7,8 @@ packages=(
   g++ cmake ninja-build                                # to build
   libxtensor-dev libxsimd-dev xtl-dev                  # arrays and SIMD
   libdnnl-dev                                          # matrix products
-  libboost-program-options-dev libfmt-dev nlohmann-json3-dev
+  libboost-program-options-dev libboost-filesystem-dev  # options; child processes
+  libfmt-dev nlohmann-json3-dev
   librandom123-dev                                     # counter-based random numbers
   doctest-dev git python3-numpy                        # to test
 )

@@ -34,15 +34,19 @@ inline Var gather_rows(const Var& x, const Index& to) {
   });
 
   return record("gather_rows", y, {x}, [targets](const Array& dy, Inputs in) {
-    Array& dx = in.grad(0);
+    auto [dx, beta] = in.blend(0);
     const auto [B, R, D] = dims<3>(dx, "gather_rows: dx [B,R,D]");
     const size_t M = targets.readers_per_group();
     const Readers& readers = targets.readers();
     counters.rows_written += B * M;
-    parallel_for(B * R, 64, [&, R = R, D = D](size_t begin, size_t end) {
-      for (size_t row = begin; row < end; ++row)
-        for (auto m = readers.begin(row / R, row % R); m != readers.end(row / R, row % R); ++m)
-          simd::add_to(dx.row(row), dy.row(row / R * M + *m), D);
+    parallel_for(B * R, 64, [&, &dx = dx, beta = beta, R = R, D = D](size_t begin, size_t end) {
+      for (size_t row = begin; row < end; ++row) {
+        auto m = readers.begin(row / R, row % R);
+        const auto last = readers.end(row / R, row % R);
+        if (beta == 0 && m == last) std::fill_n(dx.row(row), D, real{0});
+        if (beta == 0 && m != last) std::copy_n(dy.row(row / R * M + *m++), D, dx.row(row));
+        for (; m != last; ++m) simd::add_to(dx.row(row), dy.row(row / R * M + *m), D);
+      }
     });
   });
 }

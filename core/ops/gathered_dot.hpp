@@ -10,7 +10,7 @@
 #pragma once
 
 #include "core/counters.hpp"
-#include "core/simd/row.hpp"
+#include "core/simd/gather.hpp"
 #include "core/tape.hpp"
 #include "core/targets.hpp"
 
@@ -27,20 +27,25 @@ inline Array gathered_dot_scores(const Array& q, const Array& key, const Index& 
   expect(heads > 0 && D % heads == 0 && (G == 1 || G == heads),
          "gathered_dot: expected D divisible by H and G = 1 or H, got D = {}, H = {}, G = {}", D,
          heads, G);
+  expect_below(to, N, "gathered_dot: to [B,N,G,K]", -1);
   const size_t H = heads;
   counters.rows_read += B * N * G * K;
 
   Array s({B, N, H, K});
   parallel_for(B * N, 16, [&, N = N, D = D, G = G, K = K](size_t begin, size_t end) {
     const size_t C = D / H;
+    std::vector<const real*> rows(K);
+    std::vector<real> dots(simd::dots_room(K));
     for (size_t n = begin; n < end; ++n)
-      for (size_t h = 0; h < H; ++h)
-        for (size_t k = 0; k < K; ++k) {
-          const int32_t j = to.data()[(n * G + (G == 1 ? 0 : h)) * K + k];
-          s.data()[(n * H + h) * K + k] =
-              j < 0 ? real{0}
-                    : scale * simd::dot(q.row(n) + h * C, key.row(n / N * N + j) + h * C, C);
-        }
+      for (size_t h = 0; h < H; ++h) {
+        const int32_t* j = to.data() + (n * G + (G == 1 ? 0 : h)) * K;
+        const real* keys = key.row(n / N * N) + h * C;
+        for (size_t k = 0; k < K; ++k)
+          rows[k] = j[k] < 0 ? keys : keys + static_cast<size_t>(j[k]) * D;
+        simd::dots(q.row(n) + h * C, rows.data(), K, C, dots.data());
+        real* of_head = s.row(n * H + h);
+        for (size_t k = 0; k < K; ++k) of_head[k] = j[k] < 0 ? real{0} : scale * dots[k];
+      }
   });
   return s;
 }

@@ -11,14 +11,8 @@
 
 namespace gnomon::simd {
 
-/// Sum of the lanes of one register, in order.
-inline real lanes_sum(const Pack& v) {
-  alignas(64) real lane[kLanes];
-  v.store_aligned(lane);
-  real sum = 0;
-  for (const real x : lane) sum += x;
-  return sum;
-}
+/// Sum of the lanes of one register, always in the same order.
+inline real lanes_sum(const Pack& v) { return xsimd::hadd(v); }
 
 /// sum_e x_e y_e
 inline real dot(const real* x, const real* y, size_t n) {

@@ -5,6 +5,8 @@
 #include "core/ops/add.hpp"
 #include "core/ops/affine.hpp"
 #include "core/ops/concat.hpp"
+#include "core/ops/gate.hpp"
+#include "core/ops/gathered_attention.hpp"
 #include "core/ops/gathered_dot.hpp"
 #include "core/ops/gathered_sum.hpp"
 #include "core/ops/gumbel.hpp"
@@ -15,7 +17,6 @@
 #include "core/ops/scale_rows.hpp"
 #include "core/ops/scatter_weights.hpp"
 #include "core/ops/select_columns.hpp"
-#include "core/ops/sigmoid.hpp"
 #include "core/ops/slice.hpp"
 #include "core/ops/softmax.hpp"
 #include "core/ops/sum_last.hpp"
@@ -42,6 +43,14 @@ Var log_probability(const Var& logits, const Index& candidates, const Index& slo
     if (const int32_t k = slot.data()[r]; k >= 0) chosen.row(r)[k] = 1;
   const Var of_chosen = sum_last(mul(p, chosen));
   return log(gnomon::add(of_chosen, Array(of_chosen.shape(), kTiny)));
+}
+
+/// Is slot k of type k throughout, as in most menus? Then nothing has to be picked.
+bool one_slot_each(const Index& types, const Var& of_type) {
+  if (types.size() != of_type.shape().last()) return false;
+  for (size_t k = 0; k < types.size(); ++k)
+    if (types.data()[k] != static_cast<int32_t>(k)) return false;
+  return true;
 }
 
 constexpr size_t kLongestSpread = 2048;  // tokens, where distributions are handed on
@@ -143,8 +152,7 @@ real PointerBlock::encoded(int64_t n, int64_t to) const {
 }
 
 Var PointerBlock::gated(const Var& a, const Var& z) const {
-  const Var gate = sigmoid(gnomon::add(affine(a, gate_weight_, gate_bias_), gate_read_(z)));
-  return mul(gate, output_(z));
+  return gate(affine(a, gate_weight_, gate_bias_), gate_read_(z), output_(z));
 }
 
 Mixed PointerBlock::operator()(const Var& a, const Pointers& below, Pass& pass) const {
@@ -159,7 +167,7 @@ Mixed PointerBlock::operator()(const Var& a, const Pointers& below, Pass& pass) 
   const Var key = key_(a), value = value_(a);
   const Var of_type = reshape(types_(a), {B, N, H, menu_.types().size()});
   const Index types = menu_.slot_types(N);
-  Var bias = select_columns(of_type, types);
+  Var bias = one_slot_each(types, of_type) ? of_type : select_columns(of_type, types);
   if (mode == "gumbel") bias = gumbel(bias, pass.noise);
 
   const bool spread = pass.training && hand_on_ == "distribution";
@@ -173,31 +181,36 @@ Mixed PointerBlock::operator()(const Var& a, const Pointers& below, Pass& pass) 
   if (pass.training && credit_ && !below.empty())
     bias = gnomon::add(bias, menu_.credit({a, below, pass, H}, offer));
   if (!offer.logits.value().empty()) bias = gnomon::add(bias, offer.logits);
-  Array dots;
+  Array dots = gathered_dot_scores(query.value(), key.value(), offer.scored, H, scale);
   if (menu_.scans()) {
-    dots = gathered_dot_scores(query.value(), key.value(), offer.scored, H, scale);
     const Scores scores{query.value(), key.value(), scale, bias.value(), offer.read, dots};
     menu_.scan({a, below, pass, H, &scores}, offer);
   }
-  const Index& candidates = offer.to;
-  const Targets targets(offer.read, B, N, "pointer: candidates [B,N,G,K]");
-  const bool all_scored = offer.scored.data() == offer.read.data();
-  const Targets scored =
-      all_scored ? targets : Targets(offer.scored, B, N, "pointer: candidates [B,N,G,K]");
-  const Var logits = gnomon::add(gathered_dot(query, key, scored, H, scale, dots), bias);
-  auto [slot, pointers] = choose(logits.value(), offer, types);
-  if (pass.watch) pass.watch({query.value(), key.value(), candidates, pointers.to});
-  if (pass.training && credit_)
-    pointers.log_probability = log_probability(logits, candidates, slot);
+  profile_lap("candidates");
+  const Array scored = simd::mapped([](auto s, auto b) { return s + b; }, dots, bias.value());
+  auto [slot, pointers] = choose(scored, offer, types);
+  profile_lap("choice");
+  if (pass.watch) pass.watch({query.value(), key.value(), offer.to, pointers.to});
+
   Var z;
   if (!pass.training && mode == "hard") {
     z = read(value, pointers.to);
-  } else {
-    const Var weight = select(mode, logits, candidates, slot, static_cast<real>(pass.temperature));
+  } else if (mode == "hard" || spread || (pass.training && credit_)) {
+    // What only short sequences or comparisons need is composed of smaller ops.
+    const Var logits = gnomon::add(
+        gathered_dot(query, key, Targets(offer.scored, B, N, "pointer: scored [B,N,G,K]"), H, scale,
+                     dots),
+        bias);
+    if (credit_) pointers.log_probability = log_probability(logits, offer.to, slot);
+    const Var weight = select(mode, logits, offer.to, slot, static_cast<real>(pass.temperature));
     if (spread)
       for (size_t h = 0; h < H; ++h)
         pointers.distribution.push_back(distribution(weight, offer, h));
-    z = spread ? read(value, pointers.distribution) : gathered_sum(weight, value, targets);
+    z = spread ? read(value, pointers.distribution)
+               : gathered_sum(weight, value, Targets(offer.read, B, N, "pointer: read [B,N,G,K]"));
+  } else {
+    z = gathered_attention(query, key, value, bias, {offer.to, offer.scored, offer.read}, scale,
+                           static_cast<real>(pass.temperature), mode == "straight-through", scored);
   }
   return {gated(a, z), std::move(pointers)};
 }

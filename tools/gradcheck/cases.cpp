@@ -7,7 +7,9 @@
 #include "core/ops/dropout.hpp"
 #include "core/ops/embedding.hpp"
 #include "core/ops/exp.hpp"
+#include "core/ops/gate.hpp"
 #include "core/ops/gather_rows.hpp"
+#include "core/ops/gathered_attention.hpp"
 #include "core/ops/gathered_dot.hpp"
 #include "core/ops/gathered_sum.hpp"
 #include "core/ops/gelu.hpp"
@@ -49,6 +51,11 @@ const Index kShared({2, 3, 1, 4}, {0, 0, 2,  -1, 1, 1, 1, 1, 0, 2, 2, -1,  //
                                    0, 0, -1, -1, 1, 1, 0, 0, 0, 0, 0, 0});
 const Index kPerHead({2, 3, 2, 2}, {0, 0, 2,  -1, 1, 1, 1, 1, 0, 2, 2, -1,  //
                                     0, 0, -1, -1, 1, 1, 0, 0, 0, 0, 0, 0});
+// Of kShared, slot 0 is not scored, and slot 1 is the choice to read nothing.
+const Index kScored({2, 3, 1, 4}, {-1, 0, 2,  -1, -1, 1, 1, 1, -1, 2, 2, -1,  //
+                                   -1, 0, -1, -1, -1, 1, 0, 0, -1, 0, 0, 0});
+const Index kRead({2, 3, 1, 4}, {0, -1, 2,  -1, 1, -1, 1, 1, 0, -1, 2, -1,  //
+                                 0, -1, -1, -1, 1, -1, 0, 0, 0, -1, 0, 0});
 const Array kAllowed({2, 3, 1, 4}, {1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 0,  //
                                     1, 1, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1});
 Targets to_three_rows(const Index& to) { return Targets(to, 2, 3, "gradcheck: to"); }
@@ -99,6 +106,23 @@ std::vector<OpCase> gradient_cases() {
     return gather_rows(v[0], Index({1, 5}, {0, 0, 2, -1, 2}));
        },
        {{1, 5, 3}}},
+      {"gate", [](V v) { return gate(v[0], v[1], v[2]); }, {{3, 7}, {3, 7}, {3, 7}}},
+      {"gate of itself", [](V v) { return gate(v[0], v[0], v[0]); }, {{3, 7}}},
+      {"gathered_attention",
+       [](V v) {
+    return gathered_attention(v[0], v[1], v[2], v[3], {kShared, kShared, kShared}, 0.5, 0.7);
+       },
+       {{2, 3, 10}, {2, 3, 10}, {2, 3, 10}, {2, 3, 2, 4}}},
+      {"gathered_attention per head",
+       [](V v) {
+    return gathered_attention(v[0], v[1], v[2], v[3], {kPerHead, kPerHead, kPerHead}, 0.5);
+       },
+       {{2, 3, 8}, {2, 3, 8}, {2, 3, 8}, {2, 3, 2, 2}}},
+      {"gathered_attention with slots that are not scored, or read nothing",
+       [](V v) {
+    return gathered_attention(v[0], v[1], v[2], v[3], {kShared, kScored, kRead}, 0.5);
+       },
+       {{2, 3, 4}, {2, 3, 4}, {2, 3, 4}, {2, 3, 2, 4}}},
       {"gathered_dot",
        [](V v) { return gathered_dot(v[0], v[1], to_three_rows(kShared), 2, 0.5); },
        {{2, 3, 6}, {2, 3, 6}}},

@@ -23,23 +23,26 @@ class Run final : public CandidateSource {
     const size_t C = scores.query.shape().last() / H, run = columns.first;
     const Fresh fresh = fresh_choices(columns, scores);
     counters.rows_read += B * N * H;
-    parallel_for(B * H, 1, [&, N = N, H = H, K = K](size_t begin, size_t end) {
-      for (size_t pair = begin; pair < end; ++pair) {
-        const size_t b = pair / H, h = pair % H;
-        int32_t before = -1;  // to[i-1]
-        for (size_t n = 0; n < N; ++n) {
-          const size_t row = (b * N + n) * H + h;
+    // A head's walk waits for each of its own steps: several heads side by side fill the waiting.
+    constexpr size_t kSideBySide = 4;
+    parallel_for(B * H, kSideBySide, [&, N = N, H = H, K = K](size_t begin, size_t end) {
+      std::array<int32_t, kSideBySide> before;  // to[i-1] of each
+      before.fill(-1);
+      for (size_t n = 0; n < N; ++n)
+        for (size_t pair = begin; pair < end; ++pair) {
+          const size_t b = pair / H, h = pair % H, row = (b * N + n) * H + h;
+          int32_t& latest = before[pair - begin];
           int32_t& to = columns.to.data()[row * K + run];
           real& dot = scores.dots.data()[row * K + run];
-          to = continued(before);
+          to = continued(latest);
           dot = 0;
-          before = fresh.to.data()[row];
+          latest = fresh.to.data()[row];
           if (to < 0) continue;
-          dot = scores.scale * simd::dot(scores.query.row(b * N + n) + h * C,
-                                         scores.key.row(b * N + to) + h * C, C);
-          if (dot + scores.bias.data()[row * K + run] > fresh.logit.data()[row]) before = to;
+          dot =
+              scores.scale * simd::dot(scores.query.row(b * N + n) + h * C,
+                                       scores.key.row(b * N + static_cast<size_t>(to)) + h * C, C);
+          if (dot + scores.bias.data()[row * K + run] > fresh.logit.data()[row]) latest = to;
         }
-      }
     });
     return {};
   }

@@ -1,0 +1,27 @@
+// nn/recompute.hpp
+// Memory for time: a stretch of the forward pass keeps its input only, and is computed a second
+// time when the backward pass reaches it (Chen et al., "Training deep nets with sublinear memory
+// cost", 2016). Costs one more forward pass; the numbers are the same to the last bit, as long as
+// what is computed again draws the same noise.
+#pragma once
+
+#include "core/tape.hpp"
+
+namespace gnomon {
+
+/// y = value, which is `again(x)`: recorded as one node that keeps x and what `again` captured. In
+/// the backward pass again(x) runs on a tape of its own, and its gradients reach x and all the
+/// parameters inside.
+template <class Again>
+Var recomputed(const Var& x, const Array& value, Again again) {
+  const bool check = Tape::current() && Tape::current()->checks_finite();
+  return record("recompute", value, {x}, [x = x.value(), again, check](const Array& dy, Inputs in) {
+    const Var input = variable(x);
+    Tape tape;
+    tape.check_finite(check);
+    tape.backward(again(input), dy);
+    in.add(0, input.grad());
+  });
+}
+
+}  // namespace gnomon
