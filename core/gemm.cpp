@@ -15,7 +15,16 @@
 namespace gnomon {
 namespace {
 
-constexpr size_t kTile = 128;  // rows; other heights change the bits of a row, so it is fixed
+/// Rows of a tile: about 128, a matter of the shape alone, since other heights change a row's bits.
+/// A few tiles come in an even number: three would keep one of two threads waiting for a third of
+/// the time.
+size_t tile_rows(size_t m) {
+  constexpr size_t kTile = 128, kFew = 8, kRegisters = 8;
+  size_t tiles = (m + kTile - 1) / kTile;
+  if (tiles > kFew || m < kTile / 2) return kTile;
+  tiles += tiles % 2;
+  return ((m + tiles - 1) / tiles + kRegisters - 1) / kRegisters * kRegisters;
+}
 
 real element(const Matrix& a, size_t i, size_t j) {
   return a.transposed ? a.data[j * a.stride + i] : a.data[i * a.stride + j];
@@ -65,7 +74,7 @@ void gemm(size_t m, size_t n, size_t k, Matrix a, Matrix b, real* c, size_t stri
         c[i * stride_c + j] = beta == 0 ? 0 : beta * c[i * stride_c + j];
     return;
   }
-  parallel_for(m, kTile, [&](size_t begin, size_t end) {
+  parallel_for(m, tile_rows(m), [&](size_t begin, size_t end) {
     const OneThread planned;
     const Matrix rows{a.data + (a.transposed ? begin : begin * a.stride), a.stride, a.transposed};
     tile(end - begin, n, k, rows, b, c + begin * stride_c, stride_c, beta, alpha);

@@ -1,11 +1,11 @@
 // core/gemm.hpp
 // Matrix products behind one interface: oneDNN in float32, a plain loop in double (gradient tests).
 //
-// A product is cut into tiles of 128 output rows, one single-threaded library call each. The cut
-// depends on the shape only, so the bits do not depend on the number of threads; at our shapes it
-// costs nothing against the library's own threading. Two ways in which oneDNN 2.6 silently returns
-// wrong numbers are avoided by it: dnnl_sgemm leaves part of C unwritten when OpenMP grants fewer
-// threads than it planned for (so every worker plans for one), and a shared primitive with a
+// A product is cut into tiles of about 128 output rows, one single-threaded library call each. The
+// cut depends on the shape only, so the bits do not depend on the number of threads; at our shapes
+// it costs nothing against the library's own threading. Two ways in which oneDNN 2.6 silently
+// returns wrong numbers are avoided by it: dnnl_sgemm leaves part of C unwritten when OpenMP grants
+// fewer threads than it planned for (so every worker plans for one), and a shared primitive with a
 // library-owned scratchpad races (so no primitive is shared).
 #pragma once
 

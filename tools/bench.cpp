@@ -56,7 +56,8 @@ std::unique_ptr<ModelKind> paper_shaped(const std::string& name, size_t longest)
   return kind;
 }
 
-/// Sets the feed-forward width that brings the model nearest to so many parameters.
+/// Sets the feed-forward width that brings the model nearest to so many parameters: a multiple of
+/// 8, as anyone would choose it, where it is not small.
 void set_parameters(ModelKind& kind, size_t parameters, size_t vocabulary) {
   EncoderConfig& shape = kind.config.encoder;
   const size_t stacks = shape.share ? 1 : shape.layers;
@@ -64,7 +65,8 @@ void set_parameters(ModelKind& kind, size_t parameters, size_t vocabulary) {
                          static_cast<double>(kind.make(vocabulary)->parameter_count());
   const double wider = missing / static_cast<double>(stacks * (2 * shape.width + 1));
   const double width = static_cast<double>(shape.feed_forward) + wider;
-  shape.feed_forward = static_cast<size_t>(std::max(1.0, std::round(width)));
+  const double step = width < 128 ? 1 : 8;
+  shape.feed_forward = static_cast<size_t>(std::max(1.0, step * std::round(width / step)));
 }
 
 }  // namespace

@@ -68,7 +68,7 @@ int main(int count, char** words) {
   using namespace gnomon;
   // oneDNN packs matrices into fresh memory in every product: what it gives back is kept, so that
   // no step pays page faults for it.
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
   mallopt(M_TRIM_THRESHOLD, 1 << 30);
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write(), not the end
   reserve_standard_streams();

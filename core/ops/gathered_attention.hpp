@@ -31,48 +31,89 @@ struct Candidates {
 
 namespace detail {
 
-/// The readers of each row, head group by head group: a counting sort of the index.
-struct GroupReaders {
+/// Who reads each row, head by head, and by how much: a counting sort of the index, in the order of
+/// which the coefficients are laid out, so that whoever sums them reads straight on.
+struct HeadReaders {
   struct Reader {
-    uint32_t n, k;  // to[b,n,g,k] is the row
+    uint32_t n;             // to[b,n,g,k] is the row
+    real to_key, to_value;  // ds_k and w_k of the head; 0 where slot k is not scored, not read
   };
   using Starts = std::vector<uint32_t, PoolAllocator<uint32_t>>;
   using List = std::vector<Reader, PoolAllocator<Reader>>;
 
-  explicit GroupReaders(const Index& to) {
-    const auto [B, N, G, K] = dims<4>(to, "gathered_attention: to [B,N,G,K]");
-    rows = N, groups = G, each = N * K;
+  HeadReaders(const Candidates& candidates, const Array& ds, const Array& w) {
+    const auto [B, N, G, K] = dims<4>(candidates.to, "gathered_attention: to [B,N,G,K]");
+    const size_t H = w.shape()[2];
+    rows = N, each = N * K;
     expect(each < std::numeric_limits<uint32_t>::max(),
            "gathered_attention: to [B,N,G,K]: too many readers: N K = {}", each);
-    start.assign(B * G * (N + 1), 0);
-    reader.resize(std::max<size_t>(1, B * G * each));
-    parallel_for(B * G, 1, [&, N = N, G = G, K = K](size_t list, size_t) {
+    start.assign(B * H * (N + 1), 0);
+    reader.resize(std::max<size_t>(1, B * H * each));
+    parallel_for(B * H, 1, [&, N = N, G = G, K = K](size_t list, size_t) {
+      const size_t b = list / H, h = list % H;
       uint32_t* from = &start[list * (N + 1)];
-      const auto visit = [&](auto&& work) {
-        for (size_t n = 0; n < N; ++n) {
-          const int32_t* row = to.data() + ((list / G * N + n) * G + list % G) * K;
-          for (size_t k = 0; k < K; ++k)
-            if (row[k] >= 0) work(static_cast<size_t>(row[k]), n, k);
-        }
+      const auto row_of = [&](const Index& index, size_t n) {
+        return index.row((b * N + n) * G + (G == 1 ? 0 : h));
       };
-      visit([&](size_t j, size_t, size_t) { ++from[j + 1]; });
+      for (size_t n = 0; n < N; ++n)
+        for (size_t k = 0; k < K; ++k)
+          if (const int32_t j = row_of(candidates.to, n)[k]; j >= 0) ++from[j + 1];
       for (size_t j = 0; j < N; ++j) from[j + 1] += from[j];
       Starts next(from, from + N);
-      visit([&](size_t j, size_t n, size_t k) {
-        reader[list * each + next[j]++] = {static_cast<uint32_t>(n), static_cast<uint32_t>(k)};
-      });
+      Reader* const readers = &reader[0] + list * each;
+      for (size_t n = 0; n < N; ++n) {
+        const int32_t *to = row_of(candidates.to, n), *scored = row_of(candidates.scored, n),
+                      *read = row_of(candidates.read, n);
+        const real *slope = ds.row((b * N + n) * H + h), *weight = w.row((b * N + n) * H + h);
+        for (size_t k = 0; k < K; ++k)
+          if (to[k] >= 0)
+            readers[next[static_cast<size_t>(to[k])]++] = {static_cast<uint32_t>(n),
+                                                           scored[k] < 0 ? real{0} : slope[k],
+                                                           read[k] < 0 ? real{0} : weight[k]};
+      }
     });
   }
-  const Reader* begin(size_t b, size_t g, size_t row) const {
-    const size_t list = b * groups + g;
-    return &reader[0] + list * each + start[list * (rows + 1) + row];
-  }
-  size_t count(size_t b, size_t g, size_t row) const {
-    const size_t at = (b * groups + g) * (rows + 1) + row;
-    return start[at + 1] - start[at];
+
+  /// dkey = scale sum to_key q[n] and dv = sum to_value dz[n] over the readers of row `row` of list
+  /// b H + h; the rows are C long, those of q and dz `stride` apart.
+  void sum(size_t list, size_t row, size_t C, size_t stride, const real* q, const real* dz,
+           real scale, real* dkey, real* dv) const {
+    using simd::kLanes, simd::Pack;
+    constexpr size_t kPacks = 4;
+    const Reader* const first = &reader[0] + list * each + start[list * (rows + 1) + row];
+    const Reader* const last = &reader[0] + list * each + start[list * (rows + 1) + row + 1];
+    size_t c = 0;
+    for (; c + kPacks * kLanes <= C; c += kPacks * kLanes) {
+      Pack of_key[kPacks], of_value[kPacks];
+      for (size_t p = 0; p < kPacks; ++p) of_key[p] = of_value[p] = Pack(real{0});
+      for (const Reader* r = first; r != last; ++r) {
+        const real *from_q = q + r->n * stride + c, *from_dz = dz + r->n * stride + c;
+        const Pack to_key(r->to_key), to_value(r->to_value);
+#pragma GCC unroll 4
+        for (size_t p = 0; p < kPacks; ++p) {
+          of_key[p] = xsimd::fma(to_key, Pack::load_unaligned(from_q + p * kLanes), of_key[p]);
+          of_value[p] =
+              xsimd::fma(to_value, Pack::load_unaligned(from_dz + p * kLanes), of_value[p]);
+        }
+      }
+      for (size_t p = 0; p < kPacks; ++p) {
+        (of_key[p] * scale).store_unaligned(dkey + c + p * kLanes);
+        of_value[p].store_unaligned(dv + c + p * kLanes);
+      }
+    }
+    if (c == C) return;
+    const auto count = static_cast<size_t>(last - first);
+    simd::weighted_sum(
+        count, C - c, dkey + c, real{0}, scale,
+        [&](size_t i) { return q + first[i].n * stride + c; },
+        [&](size_t i) { return first[i].to_key; });
+    simd::weighted_sum(
+        count, C - c, dv + c, real{0}, real{1},
+        [&](size_t i) { return dz + first[i].n * stride + c; },
+        [&](size_t i) { return first[i].to_value; });
   }
 
-  size_t rows, groups, each;
+  size_t rows, each;
   Starts start;
   List reader;
 };
@@ -105,20 +146,6 @@ inline void candidate_decision(const real* p, size_t K, real* w) {
   }
   std::fill_n(w, K, real{0});
   if (any) w[best] = 1;
-}
-
-/// x with zeros where the candidates do not stand in `index`; x itself where they all do.
-inline Array only_where(const Array& x, const Candidates& candidates, const Index& index) {
-  if (index.data() == candidates.to.data()) return x;
-  const auto [B, N, H, K] = dims<4>(x, "gathered_attention: weights [B,N,H,K]");
-  const size_t G = index.shape()[2];
-  Array y = x.clone();
-  parallel_for(B * N, 64, [&, H = H, K = K](size_t begin, size_t end) {
-    for (size_t row = begin * H; row < end * H; ++row)
-      for (size_t k = 0; k < K; ++k)
-        if (index.row(G == H ? row : row / H)[k] < 0) y.row(row)[k] = 0;
-  });
-  return y;
 }
 
 /// rows[k] = the part of head h of the row to which candidate k points; `nowhere` for -1.
@@ -216,31 +243,17 @@ inline Var gathered_attention(const Var& q, const Var& key, const Var& v, const 
     });
     in.add(0, dq);
     if (in.wants(1) || in.wants(2)) {
-      const detail::GroupReaders readers(candidates.to);
-      const Array to_keys = detail::only_where(ds, candidates, candidates.scored);
-      const Array to_values = detail::only_where(w, candidates, candidates.read);
+      const detail::HeadReaders readers(candidates, ds, w);
       Array dkey(q.shape()), dv(q.shape());
       // A head at a time, so that a row which everybody reads is shared out over the threads.
       constexpr size_t kRows = 64;
       const size_t blocks = (B * N + kRows - 1) / kRows;
-      parallel_for(H * blocks, 1, [&, B = B, N = N, H = H, K = K](size_t piece, size_t) {
+      parallel_for(H * blocks, 1, [&, B = B, N = N, H = H](size_t piece, size_t) {
         const size_t h = piece / blocks, first = piece % blocks * kRows;
         for (size_t row = first; row < std::min(first + kRows, B * N); ++row) {
-          const size_t b = row / N, g = G == H ? h : 0;
-          const auto* reader = readers.begin(b, g, row % N);
-          const size_t count = readers.count(b, g, row % N);
-          const auto weight_in = [&](const Array& weights) {
-            return [&, data = weights.data()](size_t i) {
-              return data[((b * N + reader[i].n) * H + h) * K + reader[i].k];
-            };
-          };
-          const auto rows_of = [&](const Array& x) {
-            return [&, data = x.row(b * N) + h * C](size_t i) { return data + reader[i].n * D; };
-          };
-          simd::weighted_sum(count, C, dkey.row(row) + h * C, real{0}, scale, rows_of(q),
-                             weight_in(to_keys));
-          simd::weighted_sum(count, C, dv.row(row) + h * C, real{0}, real{1}, rows_of(dz),
-                             weight_in(to_values));
+          const size_t b = row / N;
+          readers.sum(b * H + h, row % N, C, D, q.row(b * N) + h * C, dz.row(b * N) + h * C, scale,
+                      dkey.row(row) + h * C, dv.row(row) + h * C);
         }
       });
       in.add(1, dkey);

@@ -17,8 +17,9 @@ struct Scalars {
 namespace detail {
 
 // Rows of the register tile; it is two registers wide, so 2 kTileRows sums are under way at once.
-// Eight rows need more than 16 registers, which only the widest instruction set has.
-constexpr size_t kTileRows = sizeof(Pack) == 64 ? 8 : 4;
+// With them, two registers of x and a factor, six rows fill 16 registers and eight most of the 32
+// that the widest instruction set has.
+constexpr size_t kTileRows = sizeof(Pack) == 64 ? 8 : 6;
 
 template <bool add, size_t rows, size_t packs>
 [[gnu::always_inline]] inline void tile_product(size_t K, Scalars a, const real* x, size_t stride_x,
