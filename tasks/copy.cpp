@@ -23,6 +23,13 @@ void CopyTask::declare(Fields& f) {
             "shortest distance to train on; 0: the shortest there is");
 }
 
+std::string CopyTask::spell(int32_t token) const {
+  const auto S = static_cast<int32_t>(symbols_), G = static_cast<int32_t>(gap_symbols_);
+  if (token == S + G) return "|";
+  if (token < S) return Task::spell(token);
+  return G == 1 ? "_" : fmt::format("_{}", token - S);
+}
+
 Batch CopyTask::train_batch(size_t batch, size_t length, Random random) const {
   check_length(length);
   const size_t nearest = std::clamp(nearest_, shortest_length(), length);

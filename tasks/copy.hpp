@@ -32,6 +32,7 @@ class CopyTask final : public Task {
  public:
   void declare(Fields& f) override;
   size_t vocabulary() const override { return symbols_ + gap_symbols_ + 1; }
+  std::string spell(int32_t token) const override;
   std::string length_meaning() const override { return "distance, in tokens"; }
   /// The distance without a gap, P + 1.
   size_t shortest_length() const override { return std::max<size_t>(payload_, 1) + 1; }

@@ -17,6 +17,10 @@ void InductionTask::declare(Fields& f) {
   f.integer("symbols", symbols_, 2, 65536, "how many ordinary symbols there are");
 }
 
+std::string InductionTask::spell(int32_t token) const {
+  return static_cast<size_t>(token) == symbols_ ? "trigger" : Task::spell(token);
+}
+
 Batch InductionTask::train_batch(size_t batch, size_t length, Random random) const {
   return test_batch(batch, length, random.split("train"));
 }

@@ -20,6 +20,7 @@ class InductionTask final : public Task {
  public:
   void declare(Fields& f) override;
   size_t vocabulary() const override { return symbols_ + 1; }
+  std::string spell(int32_t token) const override;
   std::string length_meaning() const override { return "sequence, in tokens"; }
   size_t shortest_length() const override { return 3; }
   /// Exactly `length`, as in the paper.

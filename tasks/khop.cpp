@@ -20,6 +20,12 @@ void KhopTask::declare(Fields& f) {
   f.integer("symbols", symbols_, 3, 65536, "how many different characters there are");
 }
 
+std::string KhopTask::spell(int32_t token) const {
+  const auto undefined = static_cast<int32_t>(symbols_);
+  if (token == undefined) return "undefined";
+  return token < undefined ? Task::spell(token) : fmt::format("k={}", token - undefined - 1);
+}
+
 void KhopTask::prepare() {
   if (test_hops_ > hops_)
     fail(Exit::usage, "--test-hops: expected at most the {} of --hops, got {}", hops_, test_hops_);

@@ -28,6 +28,7 @@ class KhopTask final : public Task {
   /// Throws Error(Exit::usage) when `test-hops` is more than `hops`.
   void prepare() override;
   size_t vocabulary() const override { return symbols_ + 1 + hops_ + 1; }
+  std::string spell(int32_t token) const override;
   std::string length_meaning() const override { return "sequence, in tokens"; }
   /// The number of hops and one character.
   size_t shortest_length() const override { return 2; }

@@ -41,6 +41,25 @@ void ListopsTask::declare(Fields& f) {
   f.integer("arguments", arguments_, 2, 1024, "most arguments of an operation");
 }
 
+std::string ListopsTask::spell(int32_t token) const {
+  switch (token) {
+    case kMin:
+      return "[MIN";
+    case kMax:
+      return "[MAX";
+    case kMedian:
+      return "[MED";
+    case kMedian + 1:
+      return "[SM";
+    case kClose:
+      return "]";
+    case kPad:
+      return "_";
+    default:
+      return Task::spell(token);
+  }
+}
+
 Batch ListopsTask::train_batch(size_t batch, size_t length, Random random) const {
   return test_batch(batch, length, random.split("train"));
 }

@@ -25,6 +25,7 @@ class ListopsTask final : public Task {
  public:
   void declare(Fields& f) override;
   size_t vocabulary() const override { return 16; }
+  std::string spell(int32_t token) const override;
   std::string length_meaning() const override { return "longest expression, in tokens"; }
   size_t shortest_length() const override { return shortest_; }
   /// Both have expressions of `shortest` to `length` tokens. Throw Error(Exit::usage) when

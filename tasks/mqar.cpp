@@ -37,6 +37,12 @@ void MqarTask::declare(Fields& f) {
   f.flag("random-non-queries", random_non_queries_, "random tokens instead of the filler");
 }
 
+std::string MqarTask::spell(int32_t token) const {
+  if (token == 0) return "_";
+  const auto keys = static_cast<int32_t>(vocabulary_ / 2);
+  return token < keys ? fmt::format("k{}", token) : fmt::format("v{}", token - keys);
+}
+
 void MqarTask::prepare() {
   const size_t keys = vocabulary_ / 2 - 1, most = std::max(pairs_, test_pairs_);
   if (keys < most)

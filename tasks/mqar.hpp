@@ -31,6 +31,7 @@ class MqarTask final : public Task {
   /// `fewest-pairs` is more than `pairs`.
   void prepare() override;
   size_t vocabulary() const override { return vocabulary_; }
+  std::string spell(int32_t token) const override;
   std::string length_meaning() const override { return "sequence, in tokens"; }
   /// One pair and its query.
   size_t shortest_length() const override { return 4; }

@@ -44,6 +44,15 @@ void PasskeyTask::declare(Fields& f) {
   f.integer("digits", digits_, 1, 65536, "how many digits the key has");
 }
 
+std::string PasskeyTask::spell(int32_t token) const {
+  if (token < announcement) return Task::spell(token);
+  constexpr auto kWords = std::to_array<const char*>({"key:", "key?", "the", "grass", "is", "green",
+                                                      ".", "sky", "blue", "sun", "yellow", "here",
+                                                      "we", "go", "there", "and", "back", "again"});
+  static_assert(kWords.size() == tokens - announcement);
+  return kWords.at(static_cast<size_t>(token - announcement));
+}
+
 size_t PasskeyTask::vocabulary() const { return tokens; }
 
 Batch PasskeyTask::train_batch(size_t batch, size_t length, Random random) const {

@@ -23,6 +23,7 @@ class PasskeyTask final : public Task {
  public:
   void declare(Fields& f) override;
   size_t vocabulary() const override;
+  std::string spell(int32_t token) const override;
   std::string length_meaning() const override { return "sequence, in tokens"; }
   /// Without filler, 2K + 1.
   size_t shortest_length() const override { return 2 * digits_ + 1; }

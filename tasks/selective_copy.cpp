@@ -17,6 +17,13 @@ void SelectiveCopyTask::declare(Fields& f) {
   f.integer("noise-symbols", noise_symbols_, 1, 65536, "how many different noise tokens there are");
 }
 
+std::string SelectiveCopyTask::spell(int32_t token) const {
+  const auto Z = static_cast<int32_t>(noise_symbols_), S = static_cast<int32_t>(symbols_);
+  if (token == Z + S) return "?";
+  if (token >= Z) return Task::spell(token - Z);
+  return Z == 1 ? "_" : fmt::format("_{}", token);
+}
+
 Batch SelectiveCopyTask::train_batch(size_t batch, size_t length, Random random) const {
   check_length(length);
   const size_t drawn = draw_length(random, shortest_length(), length);

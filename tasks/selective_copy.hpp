@@ -22,6 +22,7 @@ class SelectiveCopyTask final : public Task {
  public:
   void declare(Fields& f) override;
   size_t vocabulary() const override { return noise_symbols_ + symbols_ + 1; }
+  std::string spell(int32_t token) const override;
   std::string length_meaning() const override { return "noise, in tokens"; }
   size_t shortest_length() const override { return 1; }
   /// One length for the batch, uniform in [shortest_length(), length].

@@ -18,6 +18,8 @@ class Task {
   /// Error(Exit::input).
   virtual void prepare() {}
   virtual size_t vocabulary() const = 0;
+  /// How a person reads a token: a short word of printable ASCII.
+  virtual std::string spell(int32_t token) const { return fmt::format("{}", token); }
   /// What `length` means here, for help texts: "distance, in tokens".
   virtual std::string length_meaning() const = 0;
   /// The shortest sensible length.

@@ -45,6 +45,12 @@ void TextTask::declare(Fields& f) {
            "part of the text, at its end, that is kept for testing");
 }
 
+std::string TextTask::spell(int32_t token) const {
+  if (token == '\n') return "\\n";
+  return token >= ' ' && token < 127 ? std::string(1, static_cast<char>(token))
+                                     : fmt::format("x{:02X}", token);
+}
+
 void TextTask::prepare() {
   const std::vector<std::string> names = split(files_, ',');
   if (names.empty() || std::find(names.begin(), names.end(), "") != names.end())

@@ -24,6 +24,7 @@ class TextTask final : public Task {
   /// missing, no file or empty, or when they are too short to be split.
   void prepare() override;
   size_t vocabulary() const override { return 256; }
+  std::string spell(int32_t token) const override;
   std::string length_meaning() const override { return "context, in bytes"; }
   size_t shortest_length() const override { return 1; }
   /// Adds: Error(Exit::input) when a split has no room for a crop and its last target.

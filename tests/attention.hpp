@@ -12,9 +12,10 @@ namespace gnomon {
 struct AttentionProblem {
   size_t B, N, H, C;
   bool causal, alibi;
+  Sight sight = {};
   std::string text() const {
-    return fmt::format("B={} N={} H={} C={}{}{}", B, N, H, C, causal ? " causal" : "",
-                       alibi ? " alibi" : "");
+    return fmt::format("B={} N={} H={} C={}{}{} window={} globals={}", B, N, H, C,
+                       causal ? " causal" : "", alibi ? " alibi" : "", sight.window, sight.globals);
   }
 };
 
@@ -25,6 +26,11 @@ inline std::vector<AttentionProblem> attention_problems() {
     for (const size_t C : {1, 8, 32, 33})
       for (const bool causal : {false, true})
         for (const bool alibi : {false, true}) problems.push_back({2, N, 3, C, causal, alibi});
+  // Windows within a block, at its border and over several; with and without tokens for all.
+  for (const size_t N : {7, 65, 130, 300})
+    for (const size_t window : {1, 3, 64, 65, 100})
+      for (const size_t globals : {0, 2, 70})
+        problems.push_back({2, N, 2, 8, true, globals == 2, {window, globals}});
   return problems;
 }
 
@@ -40,8 +46,8 @@ inline AttentionRun run_attention(const AttentionProblem& p, bool fused) {
   const Array dy = random.normal(shape);
   const std::vector<real> slopes = p.alibi ? alibi_slopes(p.H) : std::vector<real>();
   Tape tape;
-  const Var y = fused ? attention(q, k, v, p.H, p.causal, slopes)
-                      : composed_attention(q, k, v, p.H, p.causal, slopes);
+  const Var y = fused ? attention(q, k, v, p.H, p.causal, slopes, p.sight)
+                      : composed_attention(q, k, v, p.H, p.causal, slopes, p.sight);
   tape.backward(y, dy);
   return {y.value(), q.grad(), k.grad(), v.grad()};
 }

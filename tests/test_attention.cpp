@@ -23,6 +23,7 @@ const std::vector<MixerCase> kMixers{
     {"attention", "rope", {{"attention", "fused"}}},
     {"attention", "alibi", {{"attention", "fused"}}},
     {"attention", "alibi", {{"attention", "composed"}}},
+    {"longformer", "none", {{"longformer-window", "3"}, {"longformer-globals", "2"}}},
     {"convolution", "none", {{"kernel", "2"}}},
     {"convolution", "none", {{"kernel", "4"}}},
 };
@@ -97,6 +98,26 @@ TEST_CASE("attention: causal blocks above the diagonal are not computed") {
   for (const bool backward : {false, true}) {
     CHECK(flops(true, backward) > 0.5 * flops(false, backward));
     CHECK(flops(true, backward) < 0.55 * flops(false, backward));
+  }
+}
+
+TEST_CASE("attention: with a window the cost is linear in the length") {
+  const auto flops = [](size_t N, bool backward) {
+    const Var x = variable(Random(1).normal({1, N, 16}));
+    Tape tape;
+    counters.reset();
+    const Var y = attention(x, x, x, 2, true, {}, {.window = 128, .globals = 4});
+    if (backward) {
+      counters.reset();
+      tape.backward(y, ones({1, N, 16}));
+    }
+    return static_cast<double>(counters.matrix_flops);
+  };
+  for (const bool backward : {false, true}) {
+    CHECK(flops(8192, backward) < 2.1 * flops(4096, backward));
+    CHECK(flops(8192, backward) > 1.9 * flops(4096, backward));
+    // A block of queries sees its own block, the two before it, and that of the first tokens.
+    CHECK(flops(8192, backward) <= (backward ? 5 : 2) * 2 * 8192.0 * 16 * 4 * 64);
   }
 }
 

@@ -24,6 +24,11 @@ std::vector<std::string> all_mixers() {
   return all;
 }
 
+/// Is it a control that, by design, cannot learn to read what it needs?
+bool blind(const std::string& mixer) {
+  return mixer == "self-gather" || mixer == "rounded-position" || mixer == "uniform";
+}
+
 std::unique_ptr<MixerKind> make_kind(const std::string& mixer) {
   const auto words = split(mixer, ' ');
   auto kind = registry<MixerKind>().at(words[0]).make();
@@ -108,6 +113,10 @@ TEST_CASE("every mixer: every parameter receives a gradient") {
     for (const Parameter& p : stack.encoder.parameters()) {
       CAPTURE(name);
       CAPTURE(p.name);
+      if (p.name.find("menu.rounded") != std::string::npos) {  // what that control is there to show
+        for (const real v : p.var->grad()) CHECK(v == 0);
+        continue;
+      }
       CHECK(std::any_of(p.var->grad().begin(), p.var->grad().end(),
                         [](real v) { return v != 0 && std::isfinite(v); }));
     }
@@ -226,6 +235,6 @@ TEST_CASE("every mixer: a model of two layers learns one batch by heart") {
         losses.push_back(loss.value().item());
       }
     });
-    CHECK(losses.back() < losses.front() / 10);
+    if (!blind(name)) CHECK(losses.back() < losses.front() / 10);
   }
 }

@@ -57,7 +57,7 @@ TEST_CASE("recall: what comparing every pair counts") {
   pass.tokens = Index({kB, kN});
   for (int batch = 1; batch <= 2; ++batch) {  // counts add up over passes
     recall.watch(pass, p.targets);
-    pass.watch({p.query, p.key, p.candidates, p.to});
+    pass.watch({p.query, p.key, p.candidates, {}, p.to, {}});
     REQUIRE(recall.heads().size() == 1);
     for (size_t h = 0; h < kH; ++h) {
       const Recall::Head &got = recall.heads()[0][h], &e = expected[h];
@@ -110,7 +110,7 @@ TEST_CASE("recall: dense candidates hold every argmax; equal keys count as one")
   pass.tokens = Index({kB, kN});
   recall.watch(pass, p.targets);
   p.to.fill(0);
-  pass.watch({p.query, p.key, p.candidates, p.to});
+  pass.watch({p.query, p.key, p.candidates, {}, p.to, {}});
   CHECK(recall.heads()[0][0].chosen == kB * kN);
 }
 
@@ -122,7 +122,7 @@ TEST_CASE("recall: refuses what would take hours") {
   pass.tokens = Index({1, Recall::kLongest + 1});
   const Index targets({1, Recall::kLongest + 1}, -1);
   recall.watch(pass, targets);
-  CHECK_THROWS_WITH_AS(pass.watch({a, a, to.reshaped({1, Recall::kLongest + 1, 1, 1}), to}),
+  CHECK_THROWS_WITH_AS(pass.watch({a, a, to.reshaped({1, Recall::kLongest + 1, 1, 1}), {}, to, {}}),
                        doctest::Contains("recall: tokens [B,N]: expected at most 65536 tokens"),
                        Error);
 }

@@ -1,6 +1,8 @@
 // Every registered task must pass what stands under "every task"; a task without a row fails.
 #include <doctest/doctest.h>
+
 #include <unistd.h>
+#include <set>
 
 #include <algorithm>
 #include <cmath>
@@ -118,6 +120,21 @@ TEST_CASE("every task: batches are a pure function of the stream") {
     CHECK(test(*task, 1) != test(*task, 2));
     CHECK(train(*task, 1) != test(*task, 1));
     CHECK(fingerprint(*task, row.length) == row.fingerprint);
+  }
+}
+
+TEST_CASE("every task: each token is spelled by a printable word of its own") {
+  for (const Row& row : rows()) {
+    CAPTURE(row.task);
+    const auto task = make_task(row.task, row.options);
+    std::set<std::string> words;
+    for (size_t v = 0; v < task->vocabulary(); ++v) {
+      const std::string word = task->spell(static_cast<int32_t>(v));
+      CAPTURE(word);
+      CHECK(!word.empty());
+      CHECK(std::all_of(word.begin(), word.end(), [](char c) { return c >= ' ' && c < 127; }));
+      CHECK(words.insert(word).second);
+    }
   }
 }
 

@@ -139,7 +139,7 @@ Exit bench(const Words& words) {
   print(bench_table(report));
   if (config.profile)
     for (const BenchResult& r : report.results)
-      if (!r.profile.empty()) print("\n" + bench_profile(r, config.repeats));
+      if (!r.profile.empty()) print(fmt::format("\n{}", bench_profile(r, config.repeats)));
   return Exit::ok;
 }
 

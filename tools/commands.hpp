@@ -14,6 +14,7 @@ using Words = std::vector<std::string>;  ///< the command line behind the subcom
 Exit train(const Words& words);
 Exit evaluate(const Words& words);
 Exit generate(const Words& words);
+Exit inspect(const Words& words);
 Exit list_models(const Words& words);
 Exit list_tasks(const Words& words);
 Exit list_variants(const Words& words);

@@ -1,6 +1,5 @@
 // tools/eval.cpp
 // gnomon eval: a trained model on fresh data of chosen lengths, beside chance.
-#include <cmath>
 #include <nlohmann/json.hpp>
 #include <numbers>
 
@@ -8,38 +7,36 @@
 #include "core/gemm.hpp"
 #include "core/parallel.hpp"
 #include "nn/checkpoint.hpp"
-#include "nn/pointer/recall.hpp"
 #include "tools/commands.hpp"
+#include "tools/evaluation.hpp"
 #include "tools/output.hpp"
 #include "tools/progress.hpp"
-#include "tools/trainer.hpp"
 
 namespace gnomon {
 namespace {
 
 constexpr const char* kUsage = "usage: gnomon eval --run DIR --lengths 64,512,... [options]\n";
-constexpr size_t kTokensPerBatch = 16384;  // about the memory of a training step
 
 struct EvalConfig {
-  std::string run, lengths, json, selection = "hard";
-  size_t batches = 20, batch = 0, seed = 1, iterations = 0,
-         threads = static_cast<size_t>(gnomon::threads());
-  bool recall = false, quiet = false;
+  std::string run, lengths, json;
+  EvaluationPlan plan;
+  size_t threads = static_cast<size_t>(gnomon::threads());
+  bool quiet = false;
 
   void declare(Options& options) {
     options.heading("options");
     Fields& f = options.fields;
     f.text("run", run, "directory of the trained run");
     f.text("lengths", lengths, "separated by commas, counted as the task counts them");
-    f.integer("batches", batches, 1, 1'000'000, "batches for each length");
-    f.integer("batch", batch, 0, 1 << 20,
+    f.integer("batches", plan.batches, 1, 1'000'000, "batches for each length");
+    f.integer("batch", plan.batch, 0, 1 << 20,
               "sequences a batch; 0: as many as make about 16384 tokens");
-    f.integer("seed", seed, 0, std::numeric_limits<size_t>::max(), "of the test data");
-    f.choice("selection", selection, {"hard", "soft"}, "how pointers choose");
-    f.integer("iterations", iterations, 0, 4096,
+    f.integer("seed", plan.seed, 0, std::numeric_limits<size_t>::max(), "of the test data");
+    f.choice("selection", plan.selection, {"hard", "soft"}, "how pointers choose");
+    f.integer("iterations", plan.iterations, 0, 4096,
               "how often the layer of a model trained with --share is repeated; 0: as in training");
     f.flag(
-        "recall", recall,
+        "recall", plan.recall,
         "also how often the best of all earlier tokens is among a layer's candidates; quadratic");
     f.text("json", json, "file for the results as JSON");
     f.integer("threads", threads, 1, 1024, "the results do not depend on it");
@@ -47,73 +44,14 @@ struct EvalConfig {
   }
 };
 
-struct Row {
-  size_t length = 0, tokens = 0;
-  double token_accuracy = 0, exact_match = 0, loss = 0;
-  Recall recall;
-};
-
-std::vector<size_t> parse_lengths(const std::string& text, const Task& task) {
-  std::vector<size_t> lengths;
-  for (const std::string& part : split(text, ',')) {
-    lengths.push_back(parse_integer(part, 1, size_t{1} << 30, "--lengths"));
-    task.check_length(lengths.back());
-  }
-  if (lengths.empty()) fail(Exit::usage, "--lengths is missing: expected numbers such as 64,512");
-  return lengths;
-}
-
-/// Sequences whose scored tokens were all predicted right.
-size_t count_exact(const SequenceModel::Scored& scored, const Batch& batch) {
-  const size_t N = batch.tokens.shape()[1];
-  std::vector<bool> seen(batch.tokens.shape()[0]), wrong(seen.size());
-  for (size_t m = 0; m < scored.positions.size(); ++m) {
-    const auto at = static_cast<size_t>(scored.positions.data()[m]);
-    seen[at / N] = true;
-    if (scored.predicted.data()[m] != batch.targets.data()[at]) wrong[at / N] = true;
-  }
-  size_t exact = 0;
-  for (size_t b = 0; b < seen.size(); ++b) exact += seen[b] && !wrong[b];
-  return exact;
-}
-
-Row measure(const SequenceModel& model, const Task& task, size_t length, const EvalConfig& config,
-            const std::function<void(const Row&)>& report) {
-  const Random random = Random(config.seed).split("test").split(length);
-  const size_t N = task.test_batch(1, length, random).tokens.shape()[1];
-  const size_t B = config.batch ? config.batch : std::max<size_t>(1, kTokensPerBatch / N);
-  Row row{.length = length};
-  double loss = 0, right = 0, exact = 0;
-  for (size_t i = 0; i < config.batches; ++i) {
-    const Batch batch = task.test_batch(B, length, random.split(i));
-    Pass pass;
-    pass.selection = config.selection;
-    if (config.iterations > 0) pass.iterations = config.iterations;
-    pass.noise = random.split("noise").split(i);
-    pass.tokens = batch.tokens;
-    if (config.recall) row.recall.watch(pass, batch.targets);
-    const auto scored = model.score(batch, pass);
-    const auto count = static_cast<double>(scored.positions.size());
-    row.tokens += scored.positions.size();
-    loss += double{scored.loss.value().item()} * count;
-    right += static_cast<double>(count_right(scored, batch));
-    exact += static_cast<double>(count_exact(scored, batch));
-    row.loss = loss / static_cast<double>(row.tokens);
-    row.token_accuracy = right / static_cast<double>(row.tokens);
-    row.exact_match = exact / static_cast<double>((i + 1) * B);
-    report(row);
-  }
-  return row;
-}
-
 double bits(double nats) { return nats / std::numbers::ln2; }
 
-std::string as_table(const std::vector<Row>& rows, const Task& task) {
+std::string as_table(const std::vector<Evaluation>& rows, const Task& task) {
   std::vector<Words> cells{{"length", "token accuracy", "exact match", "chance", "loss"}};
   if (task.in_bits_per_byte()) cells[0].push_back("bits/byte");
   cells[0].push_back("tokens");
   const auto percent = [](double share) { return fmt::format("{:.2f} %", 100 * share); };
-  for (const Row& r : rows) {
+  for (const Evaluation& r : rows) {
     cells.push_back({fmt::format("{}", r.length), percent(r.token_accuracy), percent(r.exact_match),
                      percent(task.chance(r.length)), fmt::format("{:.4f}", r.loss)});
     if (task.in_bits_per_byte()) cells.back().push_back(fmt::format("{:.3f}", bits(r.loss)));
@@ -136,10 +74,10 @@ void each_head(const Recall& recall, Visit&& visit) {
     for (size_t h = 0; h < recall.heads()[l].size(); ++h) visit(l + 1, h + 1, recall.heads()[l][h]);
 }
 
-std::string recall_table(const std::vector<Row>& rows) {
+std::string recall_table(const std::vector<Evaluation>& rows) {
   std::vector<Words> cells{
       {"length", "layer", "head", "recall", "chosen", "recall, scored", "chosen, scored"}};
-  for (const Row& r : rows)
+  for (const Evaluation& r : rows)
     each_head(r.recall, [&](size_t layer, size_t head, const Recall::Head& c) {
       cells.push_back(
           {fmt::format("{}", r.length), fmt::format("{}", layer), fmt::format("{}", head)});
@@ -165,9 +103,10 @@ nlohmann::ordered_json recall_json(const Recall& recall) {
   return all;
 }
 
-std::string as_json(const std::vector<Row>& rows, const Task& task, const EvalConfig& config) {
+std::string as_json(const std::vector<Evaluation>& rows, const Task& task,
+                    const EvalConfig& config) {
   nlohmann::ordered_json results = nlohmann::ordered_json::array();
-  for (const Row& r : rows) {
+  for (const Evaluation& r : rows) {
     results.push_back({{"length", r.length},
                        {"token_accuracy", r.token_accuracy},
                        {"exact_match", r.exact_match},
@@ -175,11 +114,11 @@ std::string as_json(const std::vector<Row>& rows, const Task& task, const EvalCo
                        {"loss", r.loss},
                        {"tokens", r.tokens}});
     if (task.in_bits_per_byte()) results.back()["bits_per_byte"] = bits(r.loss);
-    if (config.recall) results.back()["recall"] = recall_json(r.recall);
+    if (config.plan.recall) results.back()["recall"] = recall_json(r.recall);
   }
   nlohmann::ordered_json all{
-      {"results", results}, {"selection", config.selection}, {"seed", config.seed}};
-  if (config.iterations > 0) all["iterations"] = config.iterations;
+      {"results", results}, {"selection", config.plan.selection}, {"seed", config.plan.seed}};
+  if (config.plan.iterations > 0) all["iterations"] = config.plan.iterations;
   if (const auto baseline = task.baseline_bits_per_byte())
     all["baseline_bits_per_byte"] = *baseline;
   return all.dump(2) + "\n";
@@ -206,18 +145,18 @@ Exit evaluate(const Words& words) {
   const auto model = experiment->make_model();
   load_parameters(config.run + "/model.safetensors", model->parameters());
 
-  std::vector<Row> rows;
+  std::vector<Evaluation> rows;
   size_t done = 0;
   {
-    Progress progress("batch", 0, lengths.size() * config.batches, config.quiet);
+    Progress progress("batch", 0, lengths.size() * config.plan.batches, config.quiet);
     for (const size_t length : lengths)
-      rows.push_back(measure(*model, task, length, config, [&](const Row& row) {
+      rows.push_back(evaluate_at(*model, task, length, config.plan, [&](const Evaluation& row) {
         progress.show(
             ++done, fmt::format("length {}  accuracy {:.1f} %", length, 100 * row.token_accuracy));
       }));
   }
   if (!config.json.empty()) atomic_write(config.json, {as_json(rows, task, config)});
-  print(as_table(rows, task) + (config.recall ? recall_table(rows) : ""));
+  print(as_table(rows, task) + (config.plan.recall ? recall_table(rows) : ""));
   return Exit::ok;
 }
 

@@ -9,6 +9,7 @@
 #include "tools/commands.hpp"
 #include "tools/experiment.hpp"
 #include "tools/output.hpp"
+#include "tools/spelling.hpp"
 
 namespace gnomon {
 namespace {
@@ -35,38 +36,6 @@ struct GenerateConfig {
               "how often the layer of a model trained with --share is repeated; 0: as in training");
     f.integer("threads", threads, 1, 1024, "the results do not depend on it");
   }
-};
-
-/// Tokens as the user reads and writes them.
-class Spelling {
- public:
-  explicit Spelling(const Task& task)
-      : bytes_(task.in_bits_per_byte()), vocabulary_(task.vocabulary()) {}
-
-  std::vector<int32_t> tokens(const std::string& text) const {
-    if (bytes_) {
-      std::vector<int32_t> all(text.size());
-      std::transform(text.begin(), text.end(), all.begin(),
-                     [](char c) { return static_cast<unsigned char>(c); });
-      return all;
-    }
-    std::vector<int32_t> all;
-    std::string spaced = text;
-    std::replace(spaced.begin(), spaced.end(), ',', ' ');
-    for (const std::string& number : split(spaced, ' '))
-      if (!number.empty())
-        all.push_back(
-            static_cast<int32_t>(parse_integer(number, 0, vocabulary_ - 1, "--prompt: token")));
-    return all;
-  }
-  std::string text(int32_t token, bool first) const {
-    if (bytes_) return {static_cast<char>(token)};
-    return fmt::format("{}{}", first ? "" : " ", token);
-  }
-
- private:
-  bool bytes_;
-  size_t vocabulary_;
 };
 
 /// Temperature 0: the largest of the logits [V]. Else one drawn from softmax(logits / temperature).
@@ -98,7 +67,7 @@ Exit generate(const Words& words) {
   if (config.run.empty()) fail(Exit::usage, "--run is missing: the directory of a trained run");
   const auto experiment = Experiment::unprepared(Arguments::of_file(config.run + "/config.ini"));
   const Spelling spelling(experiment->task());
-  const std::vector<int32_t> prompt = spelling.tokens(config.prompt);
+  const std::vector<int32_t> prompt = spelling.tokens(config.prompt, "--prompt");
   if (prompt.empty()) fail(Exit::usage, "--prompt is missing: expected at least one token");
   set_threads(static_cast<int>(config.threads));
   gemm_self_test();

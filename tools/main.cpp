@@ -25,6 +25,7 @@ const std::vector<Command> kCommands{
     {"variants", "kinds of mixer, and the sources of pointer candidates", list_variants},
     {"train", "trains a model on a task; --resume continues", train},
     {"eval", "accuracy of a trained model beside chance, at any length", evaluate},
+    {"inspect", "where every token points: a page, figures, JSON", inspect},
     {"generate", "goes on where a prompt ends, one token at a time", generate},
     {"bench", "step time, tokens a second and memory of models", bench},
     {"gradcheck", "proves the gradient of every operation, one row each", gradcheck_table},

@@ -10,6 +10,7 @@ packages=(
   libboost-program-options-dev libboost-filesystem-dev  # options; child processes
   libfmt-dev nlohmann-json3-dev
   librandom123-dev                                     # counter-based random numbers
+  libcairo2-dev node-d3                                # pictures and pages of gnomon inspect
   doctest-dev git python3-numpy                        # to test
 )
 

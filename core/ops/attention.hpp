@@ -8,7 +8,8 @@
 //     dv_j = sum_i p_ij dy_i       ds_ij = p_ij (dy_i . v_j - d_i)
 //     dq_i = sum_j ds_ij k_j / sqrt(C)      dk_j = sum_i ds_ij q_i / sqrt(C)
 //   cost: N^2 C multiply-adds a product and head (2 forward, 5 backward), half of it when causal;
-//   memory: O(N).
+//   memory: O(N). With a sight (causal only), token i sees the `window` tokens up to itself and the
+//   first `globals` tokens, and the cost is N (window + globals) C.
 //
 // The sum over j streams over blocks of keys with a running maximum (Milakov and Gimelshein,
 // "Online normalizer calculation for softmax", 2018; Rabe and Staats, "Self-attention does not need
@@ -25,14 +26,24 @@
 #include "core/tape.hpp"
 
 namespace gnomon {
+
+/// Which keys a query sees, beside those that causality hides: all, or the `window` tokens up to
+/// itself and the first `globals` tokens of the sequence (Beltagy et al., "Longformer", 2020).
+struct Sight {
+  size_t window = 0;  ///< 0: all
+  size_t globals = 0;
+};
+
 namespace detail {
 
 /// What the blocks of one attention have in common.
 struct AttentionPlan {
   static constexpr size_t kQueries = 64, kKeys = 64;  // a block of scores: 16 KiB in float
+  static constexpr real kOutOfSight = real(-1e30);
   size_t B, N, H, C;
   bool causal;
   std::vector<real> slopes;
+  Sight sight = {};
 
   size_t query_blocks() const { return (N + kQueries - 1) / kQueries; }
   size_t width() const { return (C + simd::kLanes - 1) / simd::kLanes * simd::kLanes; }
@@ -41,10 +52,25 @@ struct AttentionPlan {
   size_t queries(size_t first) const { return std::min(kQueries, N - first); }
   /// How many keys the block of queries from `first` on sees.
   size_t visible(size_t first) const { return causal ? first + queries(first) : N; }
+  /// Of the blocks of keys that begin at `key` or later, where the first begins of which the
+  /// queries from `first` on see anything.
+  size_t next(size_t first, size_t key) const {
+    if (sight.window == 0 || key < sight.globals) return key;
+    const size_t oldest = first + 1 - std::min(first + 1, sight.window);  // the first query's
+    return std::max(key, oldest / kKeys * kKeys);
+  }
+  /// Calls work(key, keys) for each block of keys that the queries from `first` on see.
+  template <class Work>
+  void each_block(size_t first, Work&& work) const {
+    const size_t end = visible(first);
+    for (size_t key = next(first, 0); key < end; key = next(first, key + kKeys))
+      work(key, std::min(kKeys, end - key));
+  }
   /// Pairs (query, key) in all blocks that are computed, per batch and head.
   size_t pairs() const {
     size_t sum = 0;
-    for (size_t first = 0; first < N; first += kQueries) sum += queries(first) * visible(first);
+    for (size_t first = 0; first < N; first += kQueries)
+      each_block(first, [&](size_t, size_t keys) { sum += queries(first) * keys; });
     return sum;
   }
   // Scores are kept in units of log 2: exp2 is cheaper than exp.
@@ -56,14 +82,16 @@ struct AttentionPlan {
   /// score_scale().
   /// `block` [kKeys, C] receives the keys: their rows, H C apart, would keep evicting each other
   /// from the first cache. Keys above the diagonal get -infinity, so that their weight is exactly
-  /// 0.
+  /// 0. Keys out of sight get a large negative number: a query may see nothing of its first block,
+  /// and what it then sums up shrinks to 0 with the first key that it does see.
   void scores(size_t b, size_t h, size_t first, const real* queries, size_t key, size_t keys,
               const Array& k, real* block, real* s) const {
     using simd::kLanes, simd::Pack;
     for (size_t j = 0; j < keys; ++j) std::copy_n(k.data() + at(b, key + j, h), C, block + j * C);
     simd::block_product<false>(keys, C, kQueries, {block, C, 1}, queries, kQueries, s, kQueries);
     const bool diagonal = causal && key + keys > first + 1;
-    if (!diagonal && slopes.empty()) return;
+    const bool beyond = sight.window > 0 && key + sight.window < first + kQueries;
+    if (!diagonal && !beyond && slopes.empty()) return;
     alignas(64) real steps[kLanes];
     std::iota(steps, steps + kLanes, real{0});
     const Pack slope(slopes.empty() ? real{0} : static_cast<real>(slopes[h] / std::log(2.0)));
@@ -75,6 +103,8 @@ struct AttentionPlan {
         Pack v = xsimd::fnma(slope, xsimd::abs(ahead), Pack::load_aligned(at));
         if (diagonal)
           v = xsimd::select(ahead < Pack(real{0}), Pack(-std::numeric_limits<real>::infinity()), v);
+        if (beyond && key + j >= sight.globals)
+          v = xsimd::select(ahead < Pack(static_cast<real>(sight.window)), v, Pack(kOutOfSight));
         v.store_aligned(at);
       }
   }
@@ -104,8 +134,7 @@ inline void attend_block(const AttentionPlan& plan, size_t b, size_t h, size_t f
   using simd::kLanes, simd::Pack;
   constexpr size_t kQueries = AttentionPlan::kQueries, kKeys = AttentionPlan::kKeys;
   constexpr size_t kPacks = kQueries / kLanes;
-  const size_t C = plan.C, D = plan.H * C, rows = plan.queries(first),
-               visible = plan.visible(first);
+  const size_t C = plan.C, D = plan.H * C, rows = plan.queries(first);
   Array scratch({2 * C + kKeys + 2, kQueries}, 0), key_block({kKeys, C});
   real* const queries = scratch.row(0);
   real* const sum_v = scratch.row(C);            // [C, queries] sum_j p v
@@ -115,8 +144,7 @@ inline void attend_block(const AttentionPlan& plan, size_t b, size_t h, size_t f
   std::fill_n(top, kQueries, -std::numeric_limits<real>::infinity());
   pack_columns(rows, C, q.data() + plan.at(b, first, h), D, plan.score_scale(), queries);
 
-  for (size_t key = 0; key < visible; key += kKeys) {
-    const size_t keys = std::min(kKeys, visible - key);
+  plan.each_block(first, [&](size_t key, size_t keys) {
     plan.scores(b, h, first, queries, key, keys, k, key_block.data(), s);
     // All registers of a row side by side: their maxima and sums are chains that overlap.
     Pack now[kPacks], total[kPacks], shrink[kPacks];
@@ -151,7 +179,7 @@ inline void attend_block(const AttentionPlan& plan, size_t b, size_t h, size_t f
     for (size_t p = 0; p < kPacks; ++p) total[p].store_aligned(sum + p * kLanes);
     simd::block_product<true>(C, keys, kQueries, {v.data() + plan.at(b, key, h), 1, D}, s, kQueries,
                               sum_v, kQueries);
-  }
+  });
   for (size_t i = 0; i < rows; ++i) {
     lse.data()[(b * plan.H + h) * plan.N + first + i] = top[i] + std::log2(sum[i]);
     real* row = y.data() + plan.at(b, first + i, h);
@@ -168,7 +196,7 @@ inline void attend_block_backward(const AttentionPlan& plan, size_t b, size_t h,
   using simd::kLanes, simd::Pack;
   constexpr size_t kQueries = AttentionPlan::kQueries, kKeys = AttentionPlan::kKeys;
   const size_t C = plan.C, D = plan.H * C, width = plan.width();
-  const size_t rows = plan.queries(first), visible = plan.visible(first);
+  const size_t rows = plan.queries(first);
   const real scale = static_cast<real>(1 / std::sqrt(static_cast<double>(C)));
   const real* const q_rows = q.data() + plan.at(b, first, h);
   const real* const dy_rows = dy.data() + plan.at(b, first, h);
@@ -194,8 +222,7 @@ inline void attend_block_backward(const AttentionPlan& plan, size_t b, size_t h,
         i < rows ? simd::dot(dy_rows + i * D, y.data() + plan.at(b, first + i, h), C) : real{0};
   }
 
-  for (size_t key = 0; key < visible; key += kKeys) {
-    const size_t keys = std::min(kKeys, visible - key);
+  plan.each_block(first, [&](size_t key, size_t keys) {
     plan.scores(b, h, first, queries, key, keys, k, key_block.data(), p);
     simd::block_product<false>(keys, C, kQueries, {v.data() + plan.at(b, key, h), D, 1}, out,
                                kQueries, ds, kQueries);
@@ -214,7 +241,7 @@ inline void attend_block_backward(const AttentionPlan& plan, size_t b, size_t h,
                               dv + key * width, width);
     simd::block_product<true>(keys, kQueries, width, {ds, kQueries, 1}, query_rows, width,
                               dk + key * width, width);
-  }
+  });
   for (size_t i = 0; i < rows; ++i)
     for (size_t c = 0; c < C; ++c)
       dq.data()[plan.at(b, first + i, h) + c] = scale * sum_k[c * kQueries + i];
@@ -224,9 +251,9 @@ inline void attend_block_backward(const AttentionPlan& plan, size_t b, size_t h,
 
 /// Multi-head attention with scores q . k / sqrt(C), C = D / H. `slopes`: one per head for linear
 /// biases (ALiBi: Press et al., "Train short, test long", 2022), or none.
-/// Throws Error when shapes disagree or D is not divisible by the heads.
+/// Throws Error when shapes disagree, D is not divisible by the heads, or a sight is not causal.
 inline Var attention(const Var& q, const Var& k, const Var& v, size_t heads, bool causal,
-                     const std::vector<real>& slopes = {}) {
+                     const std::vector<real>& slopes = {}, Sight sight = {}) {
   const auto [B, N, D] = dims<3>(q.value(), "attention: q [B,N,D]");
   expect_shape(k.value(), q.shape(), "attention: k [B,N,D]");
   expect_shape(v.value(), q.shape(), "attention: v [B,N,D]");
@@ -234,7 +261,10 @@ inline Var attention(const Var& q, const Var& k, const Var& v, size_t heads, boo
          heads);
   expect(slopes.empty() || slopes.size() == heads,
          "attention: slopes [H]: expected none or H = {}, got {}", heads, slopes.size());
-  const detail::AttentionPlan plan{B, N, heads, D / heads, causal, slopes};
+  expect(causal || sight.window == 0,
+         "attention: sight: expected causal attention with a window, got window = {}",
+         sight.window);
+  const detail::AttentionPlan plan{B, N, heads, D / heads, causal, slopes, sight};
   const size_t H = heads, blocks = plan.query_blocks();
 
   Array y(q.shape()), lse({B, H, N});
@@ -250,21 +280,21 @@ inline Var attention(const Var& q, const Var& k, const Var& v, size_t heads, boo
   return record(
       "attention", y, {q, k, v},
       [q = q.value(), k = k.value(), v = v.value(), y, lse, plan](const Array& dy, Inputs in) {
-    const auto& [B, N, H, C, causal, slopes] = plan;
+    const size_t B = plan.B, N = plan.N, H = plan.H, C = plan.C;
     const size_t blocks = plan.query_blocks(), width = plan.width();
     // A piece owns sums of dk and dv over its blocks of queries. With few heads, a head is several
     // pieces: as many as keep eight threads busy, whatever their number is.
     const size_t parts = std::min(blocks, (B * H + 7) / (B * H));
     Array dq(q.shape()), dk(q.shape()), dv(q.shape());
     Array sums({B * H, parts, 2, N, width}, 0);
-    parallel_for(B * H * parts, 1, [&, H = H, N = N](size_t piece, size_t) {
+    parallel_for(B * H * parts, 1, [&](size_t piece, size_t) {
       const size_t group = piece / parts;
       real* const own = sums.data() + piece * 2 * N * width;
       for (size_t block = piece % parts; block < blocks; block += parts)
         detail::attend_block_backward(plan, group / H, group % H, block * plan.kQueries, q, k, v, y,
                                       lse, dy, dq, own, own + N * width);
     });
-    parallel_for(B * N, 16, [&, H = H, N = N, C = C](size_t begin, size_t end) {
+    parallel_for(B * N, 16, [&](size_t begin, size_t end) {
       for (size_t n = begin; n < end; ++n)
         for (size_t h = 0; h < H; ++h)
           for (size_t c = 0; c < C; ++c) {

@@ -32,7 +32,7 @@ struct Pointers {
   bool empty() const { return to.empty(); }
 };
 
-struct Pointing;  // what a pointer layer chose from: nn/pointer/recall.hpp
+struct Pointing;  // what a pointer layer chose from: nn/pointer/pointing.hpp
 
 /// What one forward pass carries beside the features.
 struct Pass {

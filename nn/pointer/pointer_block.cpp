@@ -17,11 +17,12 @@
 #include "core/ops/scale_rows.hpp"
 #include "core/ops/scatter_weights.hpp"
 #include "core/ops/select_columns.hpp"
+#include "core/ops/sigmoid.hpp"
 #include "core/ops/slice.hpp"
 #include "core/ops/softmax.hpp"
 #include "core/ops/sum_last.hpp"
 #include "nn/pointer/choice.hpp"
-#include "nn/pointer/recall.hpp"
+#include "nn/pointer/pointing.hpp"
 #include "nn/pointer/selection.hpp"
 
 namespace gnomon {
@@ -155,6 +156,10 @@ Var PointerBlock::gated(const Var& a, const Var& z) const {
   return gate(affine(a, gate_weight_, gate_bias_), gate_read_(z), output_(z));
 }
 
+Array PointerBlock::opening(const Var& a, const Var& z) const {
+  return sigmoid(gnomon::add(affine(a, gate_weight_, gate_bias_), gate_read_(z))).value();
+}
+
 Mixed PointerBlock::operator()(const Var& a, const Pointers& below, Pass& pass) const {
   const auto [B, N, D] = dims<3>(a.value(), "pointer: a [B,N,D]");
   const size_t H = heads_;
@@ -190,7 +195,6 @@ Mixed PointerBlock::operator()(const Var& a, const Pointers& below, Pass& pass) 
   const Array scored = simd::mapped([](auto s, auto b) { return s + b; }, dots, bias.value());
   auto [slot, pointers] = choose(scored, offer, types);
   profile_lap("choice");
-  if (pass.watch) pass.watch({query.value(), key.value(), offer.to, pointers.to});
 
   Var z;
   if (!pass.training && mode == "hard") {
@@ -212,6 +216,8 @@ Mixed PointerBlock::operator()(const Var& a, const Pointers& below, Pass& pass) 
     z = gathered_attention(query, key, value, bias, {offer.to, offer.scored, offer.read}, scale,
                            static_cast<real>(pass.temperature), mode == "straight-through", scored);
   }
+  if (pass.watch)
+    pass.watch({query.value(), key.value(), offer.to, scored, pointers.to, opening(a, z)});
   return {gated(a, z), std::move(pointers)};
 }
 

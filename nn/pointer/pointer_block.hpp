@@ -55,6 +55,8 @@ class PointerBlock final : public Mixer {
   real encoded(int64_t n, int64_t to) const;
   /// g * (W_o z)
   Var gated(const Var& a, const Var& z) const;
+  /// g alone, for those who watch.
+  Array opening(const Var& a, const Var& z) const;
 
   std::string selection_, encode_, hand_on_;
   bool credit_;

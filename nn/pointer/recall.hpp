@@ -13,17 +13,9 @@
 // Cost: O(N N C) time and O(N) memory; a pass without `watch` set pays one comparison a layer.
 #pragma once
 
-#include "nn/mixers/mixer.hpp"
+#include "nn/pointer/pointing.hpp"
 
 namespace gnomon {
-
-/// What the heads of one pointer layer chose from.
-struct Pointing {
-  const Array& query;       ///< [B,N,H C]
-  const Array& key;         ///< [B,N,H C]
-  const Index& candidates;  ///< [B,N,G,K], G = 1 (the heads share) or H; -1: none
-  const Index& to;          ///< [B,N,H]; -1: nothing
-};
 
 class Recall {
  public:

@@ -10,7 +10,7 @@ namespace gnomon {
 struct BenchReport {
   Machine machine;
   size_t batch = 1;
-  std::vector<BenchResult> results;
+  std::vector<BenchResult> results = {};
 };
 
 std::string bench_table(const BenchReport& report);

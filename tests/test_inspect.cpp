@@ -1,0 +1,201 @@
+// gnomon inspect: what the page, the figures and the JSON hold, and what it refuses.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "tests/program.hpp"
+
+using namespace gnomon;
+
+namespace {
+
+/// The names of directories that a page must survive.
+const std::string kHostile = "it's \"</script><b>&";
+
+/// A folder with a run on numbers and one on text.
+const Folder& fixture() {
+  static const Folder folder;
+  static const bool made = [] {
+    const std::string tiny = " --feed-forward 8 --batch 2 --threads 1 --quiet --steps 3 ";
+    const Ended copy = gnomon_run(
+        words("train --model pointer --task copy --payload 3 --length 9 --layers 2 --width 8 "
+              "--heads 2" +
+                  tiny + "--out",
+              folder / kHostile));
+    REQUIRE_MESSAGE(copy.code == 0, copy.err);
+    put(folder / "words", std::string(400, 'a') + std::string(400, 'b'));
+    const Ended text = gnomon_run(
+        words("train --model pointer --task text --length 16 --layers 1 --width 8 --heads 1" +
+                  tiny + "--file",
+              folder / "words", "--out", folder / "text"));
+    REQUIRE_MESSAGE(text.code == 0, text.err);
+    return true;
+  }();
+  REQUIRE(made);
+  return folder;
+}
+
+nlohmann::json inspected(const std::string& run, const std::vector<std::string>& more = {}) {
+  const Folder folder;
+  auto all = words("inspect --batches 1 --run", run, "--json", folder / "all.json");
+  all.insert(all.end(), more.begin(), more.end());
+  const Ended e = gnomon_run(all);
+  CHECK_MESSAGE(e.code == 0, e.err);
+  CHECK(e.err == "");
+  return nlohmann::json::parse(get(folder / "all.json"));
+}
+
+void check_refused(const std::vector<std::string>& more, int code, const std::string& says) {
+  auto all = words("inspect --batches 1");
+  all.insert(all.end(), more.begin(), more.end());
+  const Ended e = gnomon_run(all);
+  CHECK(e.code == code);
+  CHECK(e.out == "");
+  CHECK_MESSAGE(e.err.find(says) != std::string::npos, e.err);
+}
+
+/// A copy of the run with one of its files changed by `change`.
+template <class Change>
+std::string changed(const Folder& folder, const std::string& file, Change&& change) {
+  const std::string run = folder / "run";
+  std::filesystem::copy(fixture() / kHostile, run);
+  put(run + "/" + file, change(get(run + "/" + file)));
+  return run;
+}
+
+size_t count(const std::string& text, const std::string& part) {
+  size_t times = 0;
+  for (size_t at = 0; (at = text.find(part, at)) != std::string::npos; ++at) ++times;
+  return times;
+}
+
+}  // namespace
+
+TEST_CASE("inspect: every token, head and layer is there, and the hops are those of the pointers") {
+  const auto json = inspected(fixture() / kHostile, {"--length", "9"});
+  const size_t N = json.at("tokens").size();
+  CHECK(N == 11);  // payload 3, gap 5, delimiter left out of 9 = 3 + g + 1: 2 * 3 + 5
+  CHECK(json.at("tokens").at(8) == "|");
+  CHECK(json.at("metrics").at("step").size() == 3);
+  CHECK(json.at("accuracy").size() == 3);
+  CHECK(json.at("accuracy").at(1).at("length") == 36);
+  CHECK(json.at("accuracy").at(0).at("chance") == doctest::Approx(0.05));
+  for (size_t n = 0; n < N; ++n) {
+    CHECK((json.at("target").at(n) == "") == (n < 8));
+    CHECK((json.at("predicted").at(n) == "") == (n < 8));
+  }
+  REQUIRE(json.at("layers").size() == 2);
+  for (const auto& layer : json.at("layers")) {
+    REQUIRE(layer.at("heads").size() == 2);
+    for (const auto& gate : layer.at("gate")) CHECK((gate > 0 && gate < 1));
+    for (const auto& head : layer.at("heads")) {
+      std::vector<double> hops;
+      std::set<int> targets;
+      for (size_t n = 0; n < N; ++n) {
+        const int to = head.at("to").at(n), type = head.at("type").at(n);
+        CHECK(to >= 0);
+        CHECK(to <= static_cast<int>(n));
+        CHECK(type < static_cast<int>(layer.at("types").size()));
+        CHECK(head.at("probability").at(n) > 0);
+        CHECK(head.at("probability").at(n) <= 1);
+        CHECK(head.at("entropy").at(n) >= 0);
+        hops.push_back(static_cast<double>(n) - to), targets.insert(to);
+      }
+      CHECK(head.at("entropy").at(0) == 0);  // token 0 has itself only
+      std::sort(hops.begin(), hops.end());
+      const auto& found = head.at("hops");
+      const auto share = [&](double low, double high) {
+        return static_cast<double>(
+                   std::count_if(hops.begin(), hops.end(),
+                                 [&](double hop) { return hop >= low && hop <= high; })) /
+               static_cast<double>(N);
+      };
+      CHECK(found.at("median") == doctest::Approx(hops[N / 2]));
+      CHECK(found.at("longest") == hops.back());
+      CHECK(found.at("self") == doctest::Approx(share(0, 0)).epsilon(1e-3));
+      CHECK(found.at("local") == doctest::Approx(share(1, 15)).epsilon(1e-3));
+      CHECK(found.at("distinct") == targets.size());
+      double sum = 0;
+      for (const double hop : hops) sum += hop;
+      CHECK(found.at("mean") == doctest::Approx(sum / static_cast<double>(N)).epsilon(1e-3));
+      CHECK(head.at("recall").at("tokens") == N);
+    }
+  }
+}
+
+TEST_CASE("inspect: a page is complete in itself, whatever the run is called") {
+  const Folder folder;
+  const std::string run = fixture() / kHostile;
+  const Ended e = gnomon_run(words("inspect --batches 1 --run", run, "--out", folder / "page.html",
+                                   "--png", folder / "png"));
+  REQUIRE_MESSAGE(e.code == 0, e.err);
+  const std::string page = get(folder / "page.html");
+  CHECK(page.starts_with("<!DOCTYPE html>"));
+  CHECK(count(page, "</script>") == 3);  // the data, d3 and ours: none of the name's
+  CHECK(page.find("it's \\\"\\u003c/script>\\u003cb>&") != std::string::npos);
+  for (const char* outside : {"src=\"http", "href=\"http", "@import", "url("})
+    CHECK(page.find(outside) == std::string::npos);
+  size_t figures = 0;
+  for (const auto& file : std::filesystem::directory_iterator(folder / "png")) {
+    CHECK(get(file.path()).starts_with("\x89PNG\r\n"));
+    ++figures;
+  }
+  CHECK(figures == 2 + 2 * 2 * 2);  // two curves; arcs and map of two heads in two layers
+}
+
+TEST_CASE("inspect: text may hold anything, and is shown byte by byte") {
+  const auto json = inspected(fixture() / "text", {"--text=\x01\t<\xf0\x9f\x98\x80\n</script>"});
+  CHECK(json.at("tokens").size() == 17);
+  CHECK(json.at("tokens").at(0) == "x01");
+  CHECK(json.at("tokens").at(2) == "<");
+  CHECK(json.at("tokens").at(3) == "xF0");
+  CHECK(json.at("tokens").at(7) == "\\n");
+  CHECK(json.at("target").at(0) == "x09");
+  CHECK(json.at("target").at(16) == "");
+}
+
+TEST_CASE("inspect: a torn last line is left out; what is no line of ours is refused") {
+  const Folder torn, broken;
+  const auto with_end = [](const std::string& end) {
+    return [end](const std::string& text) { return text + end; };
+  };
+  const auto json = inspected(changed(torn, "metrics.jsonl", with_end("{\"step\":4,\"lo")));
+  CHECK(json.at("metrics").at("step").size() == 3);
+  const std::string run = changed(broken, "metrics.jsonl", with_end("{\"step\":4}\n"));
+  check_refused({"--run", run, "--json", broken / "x"}, 3, "metrics.jsonl: line 4");
+  CHECK(!std::filesystem::exists(broken / "x"));
+}
+
+TEST_CASE("inspect: a run of another version is refused with a sentence") {
+  const Folder folder;
+  const std::string run =
+      changed(folder, "config.ini", [](const std::string& ini) { return ini + "widht = 3\n"; });
+  check_refused({"--run", run, "--json", folder / "x"}, 2, "width");
+}
+
+TEST_CASE("inspect: a model without pointers has curves and accuracies") {
+  const Folder folder;
+  const Ended train = gnomon_run(
+      words("train --model transformer --task copy --payload 2 --length 5 --width 8 --heads 1 "
+            "--feed-forward 8 --layers 1 --steps 2 --batch 2 --threads 1 --quiet --out",
+            folder / "run"));
+  REQUIRE_MESSAGE(train.code == 0, train.err);
+  const Ended e =
+      gnomon_run(words("inspect --batches 1 --run", folder / "run", "--out", folder / "page.html"));
+  CHECK(e.code == 0);
+  CHECK(e.out.find("no pointers") != std::string::npos);
+}
+
+TEST_CASE("inspect: what does not go together, and what is missing") {
+  const std::string run = fixture() / kHostile;
+  check_refused({"--run", run}, 2, "--out is missing");
+  check_refused({"--out", "x.html"}, 2, "--run is missing");
+  check_refused({"--run", run, "--json", "x", "--text", "1 2", "--length", "9"}, 2, "--length");
+  check_refused({"--run", run, "--json", "x", "--text", "1"}, 2, "at least 2 tokens");
+  check_refused({"--run", run, "--json", "x", "--text", "1 99"}, 2, "--text");
+  check_refused({"--run", run, "--json", "x", "--length", "20000"}, 2, "at most 16384");
+  check_refused({"--run", run + "/none", "--json", "x"}, 3, "config.ini");
+  check_refused({"--run", run, "--batches", "0", "--json", "x"}, 2, "batches");
+}

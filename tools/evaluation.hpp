@@ -1,0 +1,36 @@
+// tools/evaluation.hpp
+// A model judged at one length: fresh test data, hard pointers unless asked otherwise.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "nn/pointer/recall.hpp"
+#include "tools/trainer.hpp"
+
+namespace gnomon {
+
+struct EvaluationPlan {
+  size_t batches = 20, batch = 0;  ///< batch 0: as many sequences as make about 16384 tokens
+  size_t seed = 1;                 ///< of the test data
+  std::string selection = "hard";  ///< how pointers choose: hard or soft
+  size_t iterations = 0;           ///< of a shared layer; 0: as in training
+  bool recall = false;             ///< quadratic
+};
+
+struct Evaluation {
+  size_t length = 0, tokens = 0;  ///< tokens: scored ones
+  double token_accuracy = 0, exact_match = 0;
+  double loss = 0;  ///< nats a scored token
+  Recall recall = {};
+};
+
+/// "64,512" -> lengths the task can make. Throws Error(Exit::usage or Exit::input).
+std::vector<size_t> parse_lengths(const std::string& text, const Task& task);
+
+/// `report` is called after every batch with what is known so far.
+Evaluation evaluate_at(const SequenceModel& model, const Task& task, size_t length,
+                       const EvaluationPlan& plan,
+                       const std::function<void(const Evaluation&)>& report);
+
+}  // namespace gnomon

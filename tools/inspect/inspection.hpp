@@ -1,0 +1,73 @@
+// tools/inspect/inspection.hpp
+// What can be seen of a run: how it learned, how well it answers, and on one sample where every
+// token points, why, and how far.
+#pragma once
+
+#include <optional>
+
+#include "tools/evaluation.hpp"
+
+namespace gnomon {
+
+/// A line of metrics.jsonl.
+struct Metric {
+  size_t step = 0;
+  double loss = 0, accuracy = 0, tau = 0, tokens_per_s = 0;
+};
+
+/// Reads metrics.jsonl. A last line without its end (a killed run) is left out. Throws
+/// Error(Exit::input) for a file that is missing, or a whole line that is none of ours.
+std::vector<Metric> read_metrics(const std::string& path);
+
+/// How far the pointers of one head reach; a hop is i - to_i, over the tokens that point.
+struct HopStatistics {
+  size_t pointing = 0;  ///< tokens that point at all
+  double mean = 0, median = 0;
+  size_t longest = 0;
+  double self = 0, local = 0, far = 0;  ///< shares: hop 0; 1 to 15; 16 and more
+  size_t distinct = 0;                  ///< different targets
+};
+HopStatistics hop_statistics(const std::vector<int32_t>& to);
+
+/// One head of one layer on the sample, token by token.
+struct HeadMap {
+  std::vector<int32_t> to;    ///< where it points; -1: nothing
+  std::vector<int32_t> type;  ///< index into LayerMap::types; -1: there was no candidate
+  std::vector<double> score;
+  std::vector<double> margin;            ///< over the runner-up; infinity: there was none
+  std::vector<double> probability = {};  ///< of the chosen target in the soft distribution
+  std::vector<double> entropy = {};      ///< of that distribution over targets, in bits
+  HopStatistics hops = {};
+  std::optional<Recall::Head> recall = {};
+};
+
+struct LayerMap {
+  size_t layer = 0;                ///< counted from 1, as passes: a shared layer counts again
+  std::vector<std::string> types;  ///< names of what a pointer can win by
+  std::vector<HeadMap> heads = {};
+  std::vector<double> gate = {};  ///< mean over the features of how far the gate is open
+};
+
+struct Inspection {
+  std::string run, model, task, config;
+  size_t parameters = 0, length = 0;
+  double temperature = 1;  ///< of the soft distribution: that of the end of training
+  std::vector<Metric> metrics = {};
+  std::vector<Evaluation> accuracy = {};
+  std::vector<double> chance = {};  ///< of each of them
+  std::vector<std::string> tokens = {};
+  std::vector<std::string> target = {}, predicted = {};  ///< empty where nothing is asked
+  std::vector<LayerMap> layers = {};                     ///< of those that point
+};
+
+constexpr size_t kLongestSample = 16384;   ///< tokens that a report can hold
+constexpr size_t kLongestRecalled = 4096;  ///< tokens whose recall is counted: it is quadratic
+
+/// Runs the model on the sample [1,N] and fills `tokens` to `layers`.
+void inspect_sample(const SequenceModel& model, const Task& task, const Batch& sample,
+                    Inspection& inspection);
+
+/// All of it as JSON; the names are those of the structures above.
+std::string inspection_json(const Inspection& inspection);
+
+}  // namespace gnomon
