@@ -154,6 +154,8 @@ TEST_CASE("attention: errors are sentences") {
                        doctest::Contains("attention: k [B,N,D]"), Error);
   CHECK_THROWS_WITH_AS(attention(x, x, x, 4, true), doctest::Contains("D divisible by H"), Error);
   CHECK_THROWS_WITH_AS(attention(x, x, x, 2, true, {1}), doctest::Contains("slopes [H]"), Error);
+  CHECK_THROWS_WITH_AS(attention(x, x, x, 2, false, {}, {.window = 2}),
+                       doctest::Contains("attention: sight: expected causal"), Error);
   CHECK_THROWS_WITH_AS(rotary(x, 2), doctest::Contains("an even C"), Error);
   CHECK_THROWS_WITH_AS(causal_convolution(x, ones({3, 5}), ones({6})),
                        doctest::Contains("causal_convolution: w [k,D]"), Error);

@@ -129,6 +129,10 @@ TEST_CASE("every source: the selector and the source receive gradient in every m
         CAPTURE(mode);
         CAPTURE(menu);
         CAPTURE(p.name);
+        if (p.name.find("rounded") != std::string::npos) {  // what that control is there to show
+          CHECK(std::all_of(g.begin(), g.end(), [](real v) { return v == 0; }));
+          continue;
+        }
         CHECK(std::any_of(g.begin(), g.end(), [](real v) { return v != 0 && std::isfinite(v); }));
       }
       // Each type of candidate, the source's among them, in some head.

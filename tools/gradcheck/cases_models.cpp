@@ -56,6 +56,7 @@ std::vector<ModelCheck> model_checks() {
     for (const char* attention : {"fused", "composed"})
       results.push_back(check("transformer", {{"position", position}, {"attention", attention}}));
   results.push_back(check("transformer", {{"mixers", "convolution,attention"}, {"norm", "rms"}}));
+  results.push_back(check("longformer", {{"longformer-window", "3"}, {"longformer-globals", "2"}}));
   results.push_back(check("pointer", {{"tied", "true"}}));
   for (const char* encode : {"none", "index", "hop", "content"})
     results.push_back(check("pointer", {{"encode", encode}}));
