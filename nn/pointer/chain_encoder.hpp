@@ -19,6 +19,10 @@ class PointerChainEncoder final : public Module {
         encoder_(add<Encoder>("encoder", config, std::vector<const MixerKind*>{&kind_})) {}
   /// embedded [B,N,D]; pass.tokens [B,N] (the source "match" reads them).
   Encoded operator()(const Var& embedded, Pass& pass) const { return encoder_(embedded, pass); }
+  /// What e.pointers[layer].type counts: the names of the layer's types of candidate.
+  std::vector<std::string> types(size_t layer) const {
+    return encoder_.mixer(layer).candidate_types();
+  }
 
  private:
   const PointerKind kind_;

@@ -1,0 +1,29 @@
+// nn/pointer/variants/halfway.cpp
+// Every token may point at itself, at the token before it, and halfway back to the beginning.
+#include "nn/pointer/pointer_block.hpp"
+
+namespace gnomon {
+namespace {
+
+/// halfway     position n / 2             cost N; shared by the heads
+class Halfway final : public FormulaSource<Halfway> {
+ public:
+  std::vector<std::string> types() const override { return {"halfway"}; }
+  int64_t position(const Trail&, int64_t n, size_t, int64_t) const { return n / 2; }
+};
+
+const Registration<CandidateSource> kHalfway{"halfway", "halfway - half as far from the beginning",
+                                             [] { return std::make_unique<Halfway>(); }};
+
+class HalvingKind final : public MixerKind {
+ public:
+  std::unique_ptr<Mixer> make(const MixerPlace& place) const override {
+    return std::make_unique<PointerBlock>(PointerConfig{.sources = "window:2,halfway"}, place);
+  }
+};
+
+const Registration<MixerKind> kHalving{"halving", "pointers that halve the way back",
+                                       [] { return std::make_unique<HalvingKind>(); }};
+
+}  // namespace
+}  // namespace gnomon
