@@ -15,6 +15,7 @@ Exit train(const Words& words);
 Exit evaluate(const Words& words);
 Exit generate(const Words& words);
 Exit inspect(const Words& words);
+Exit reproduce(const Words& words);
 Exit list_models(const Words& words);
 Exit list_tasks(const Words& words);
 Exit list_variants(const Words& words);

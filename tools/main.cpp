@@ -26,6 +26,7 @@ const std::vector<Command> kCommands{
     {"train", "trains a model on a task; --resume continues", train},
     {"eval", "accuracy of a trained model beside chance, at any length", evaluate},
     {"inspect", "where every token points: a page, figures, JSON", inspect},
+    {"reproduce", "what the paper reports, theirs beside ours, in one report", reproduce},
     {"generate", "goes on where a prompt ends, one token at a time", generate},
     {"bench", "step time, tokens a second and memory of models", bench},
     {"gradcheck", "proves the gradient of every operation, one row each", gradcheck_table},

@@ -3,9 +3,9 @@
 
 usage: peer.py MODEL LENGTH BATCH VOCABULARY THREADS
 
-Prints the number of parameters; then, for each line that it reads, takes one training step
-(forward, backward, AdamW) on random tokens and prints its seconds. Shape as in the Pointer paper:
-6 layers, width 256, 8 heads, float32, causal.
+Prints the number of parameters; then, for each line that it reads (but "stop"), takes one training
+step (forward, backward, AdamW) on random tokens and prints its seconds. Shape as in the Pointer
+paper: 6 layers, width 256, 8 heads, float32, causal.
 
   transformer   pre-norm attention with explicit N x N scores, feed-forward 512
   pointer       13 candidates per token (a few near ones and random earlier ones) gathered for all
@@ -85,7 +85,9 @@ def main():
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
     tokens, targets = torch.randint(0, vocabulary, (2, batch, length))
     print(sum(p.numel() for p in model.parameters()), flush=True)
-    for _ in sys.stdin:
+    for line in sys.stdin:
+        if line.strip() == "stop":
+            break
         start = time.perf_counter()
         optimizer.zero_grad()
         F.cross_entropy(model(tokens).flatten(0, 1), targets.flatten()).backward()

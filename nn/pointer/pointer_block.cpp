@@ -169,7 +169,7 @@ Mixed PointerBlock::operator()(const Var& a, const Pointers& below, Pass& pass) 
   Var query = query_(a);
   if (pointer_query_ && !below.empty())
     query = gnomon::add(query, (*pointer_query_)(encode(a, below)));
-  const Var key = key_(a), value = value_(a);
+  Var key = key_(a), value = value_(a);
   const Var of_type = reshape(types_(a), {B, N, H, menu_.types().size()});
   const Index types = menu_.slot_types(N);
   Var bias = one_slot_each(types, of_type) ? of_type : select_columns(of_type, types);
@@ -218,6 +218,8 @@ Mixed PointerBlock::operator()(const Var& a, const Pointers& below, Pass& pass) 
   }
   if (pass.watch)
     pass.watch({query.value(), key.value(), offer.to, scored, pointers.to, opening(a, z)});
+  // A million tokens are 1 GB each of these at width 256: not kept while the gate needs its own.
+  if (!pass.training) query = key = value = Var();
   return {gated(a, z), std::move(pointers)};
 }
 

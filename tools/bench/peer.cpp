@@ -36,7 +36,8 @@ Peer::Peer(const std::string& model, size_t length, size_t batch, size_t vocabul
 
 Peer::~Peer() {
   std::error_code ignored;
-  process_->in.pipe().close();
+  // Told, not shut out: a peer that was started later holds this pipe open too.
+  process_->in << "stop" << std::endl;
   if (process_->child.valid()) process_->child.wait(ignored);
 }
 

@@ -1,0 +1,45 @@
+// tools/reproduce/workshop.hpp
+// Runs `gnomon` commands one after the other, each only if its result is not there yet: what was
+// interrupted goes on where it stopped.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tools/signals.hpp"
+
+namespace gnomon {
+
+class Workshop {
+ public:
+  using Words = std::vector<std::string>;
+  /// Results go below `folder`, which is made.
+  explicit Workshop(std::string folder);
+
+  /// A command that writes `result`, a file below the folder; "@" at the beginning of a word
+  /// stands for the folder.
+  void plan(const Words& command, const std::string& result);
+  /// Trains into `run` below the folder (resuming what stopped there), then judges it.
+  void plan_run(const std::string& run, const Words& training, const Words& judging);
+
+  /// Runs what is left; says before each what it is and how many are left. Throws Error with the
+  /// exit code of a command that fails; Exit::interrupted after a signal.
+  void work(bool quiet);
+
+  std::string file(const std::string& name) const { return folder_ + "/" + name; }
+  /// The commands as a user would type them.
+  std::vector<std::string> lines() const;
+
+ private:
+  struct Step {
+    Words command;
+    std::string result;
+    bool training = false;
+  };
+  bool done(const Step& step) const;
+  void perform(const Step& step, const Interruptible& signalled) const;
+  std::string folder_;
+  std::vector<Step> steps_;
+};
+
+}  // namespace gnomon
