@@ -29,7 +29,7 @@ function fill(table, head, rows, words = []) {
 
 /// A small chart of lines [{x, y, colour, dashed}] under a caption.
 function chart(parent, caption, lines, {logX = false, logY = false, top = null} = {}) {
-  const width = 360, height = 190, left = 48, right = 10, above = 10, below = 24;
+  const width = 360, height = 190, left = 48, right = 24, above = 10, below = 24;
   const points = lines.flatMap(l => l.x.map((x, i) => [x, l.y[i]])).filter(p => p[1] !== null);
   if (!points.length) return;
   const [low, high] = d3.extent(points, p => p[1]);

@@ -15,7 +15,7 @@ constexpr std::array<const char*, 4> kColours{"#3b78c2", "#d0622a", "#2e9b6b", "
 constexpr const char* kStyle = R"(
 :root { color-scheme: light dark; --line: #b9b5aa; --quiet: #6a7078; }
 body {
-  max-width: 980px; margin: 0 auto; padding: 1.5rem 1rem 4rem;
+  max-width: 1240px; margin: 0 auto; padding: 1.5rem 1rem 4rem;
   font: 16px/1.55 system-ui, sans-serif;
 }
 h1 { font-size: 1.6rem; }
