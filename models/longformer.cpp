@@ -6,7 +6,7 @@
 namespace gnomon {
 namespace {
 
-SequenceModel::Config defaults() {
+SequenceModel::Config longformer_defaults() {
   SequenceModel::Config c;
   c.encoder.layers = 2;
   c.encoder.width = 64;
@@ -19,7 +19,7 @@ SequenceModel::Config defaults() {
 
 const Registration<ModelKind> kLongformer{
     "longformer", "attention to a window of tokens and to the first tokens; O(N w)",
-    [] { return std::make_unique<ModelKind>(defaults()); }};
+    [] { return std::make_unique<ModelKind>(longformer_defaults()); }};
 
 }  // namespace
 }  // namespace gnomon

@@ -6,7 +6,7 @@
 namespace gnomon {
 namespace {
 
-SequenceModel::Config defaults() {
+SequenceModel::Config pointer_defaults() {
   SequenceModel::Config c;
   c.encoder.layers = 3;
   c.encoder.width = 64;
@@ -17,7 +17,7 @@ SequenceModel::Config defaults() {
 
 const Registration<ModelKind> kPointer{
     "pointer", "every token points at one earlier position, layer by layer; O(N K)",
-    [] { return std::make_unique<ModelKind>(defaults()); }};
+    [] { return std::make_unique<ModelKind>(pointer_defaults()); }};
 
 }  // namespace
 }  // namespace gnomon

@@ -5,7 +5,7 @@
 namespace gnomon {
 namespace {
 
-SequenceModel::Config defaults() {
+SequenceModel::Config transformer_defaults() {
   SequenceModel::Config c;
   c.encoder.layers = 2;
   c.encoder.width = 64;
@@ -16,9 +16,9 @@ SequenceModel::Config defaults() {
   return c;
 }
 
-const Registration<ModelKind> kTransformer{"transformer",
-                                           "causal multi-head attention in every layer; O(N N)",
-                                           [] { return std::make_unique<ModelKind>(defaults()); }};
+const Registration<ModelKind> kTransformer{
+    "transformer", "causal multi-head attention in every layer; O(N N)",
+    [] { return std::make_unique<ModelKind>(transformer_defaults()); }};
 
 }  // namespace
 }  // namespace gnomon

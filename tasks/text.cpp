@@ -14,23 +14,23 @@ const Registration<Task> kText{
 
 constexpr size_t kMostBytes = size_t{1} << 31;  // crops are drawn by 32-bit numbers
 
-using Counts = std::array<size_t, 256>;
+using ByteCounts = std::array<size_t, 256>;
 
 unsigned char byte(char c) { return static_cast<unsigned char>(c); }
 
-Counts count_bytes(std::string_view text) {
-  Counts counts{};
+ByteCounts count_bytes(std::string_view text) {
+  ByteCounts counts{};
   for (const char c : text) ++counts[byte(c)];
   return counts;
 }
 
-size_t commonest(const Counts& counts) {
+size_t commonest(const ByteCounts& counts) {
   return static_cast<size_t>(std::max_element(counts.begin(), counts.end()) - counts.begin());
 }
 
 // How often each byte follows an occurrence of the crop.
-Counts continuations(std::string_view text, std::string_view crop) {
-  Counts counts{};
+ByteCounts continuations(std::string_view text, std::string_view crop) {
+  ByteCounts counts{};
   for (size_t at = text.find(crop); at != text.npos && at + crop.size() < text.size();
        at = text.find(crop, at + 1))
     ++counts[byte(text[at + crop.size()])];
@@ -66,7 +66,7 @@ void TextTask::prepare() {
   boundary_ = bytes_.size() - static_cast<size_t>(std::llround(kept));
   check_length(shortest_length());
 
-  const Counts seen = count_bytes(train()), judged = count_bytes(validation());
+  const ByteCounts seen = count_bytes(train()), judged = count_bytes(validation());
   const auto all_seen = static_cast<double>(train().size());
   const auto all_judged = static_cast<double>(validation().size());
   chance_ = static_cast<double>(judged[commonest(seen)]) / all_judged;
@@ -111,9 +111,9 @@ Index TextTask::oracle(const Batch& batch) const {
   for (size_t b = 0; b < B; ++b) {
     const int32_t* token = batch.tokens.row(b);
     const std::string crop(token, token + N);
-    Counts next = continuations(validation(), crop);
-    if (next == Counts{}) next = continuations(train(), crop);
-    expect(next != Counts{}, "text: oracle: sequence {} of the batch is not in {}", b, files_);
+    ByteCounts next = continuations(validation(), crop);
+    if (next == ByteCounts{}) next = continuations(train(), crop);
+    expect(next != ByteCounts{}, "text: oracle: sequence {} of the batch is not in {}", b, files_);
     std::copy(token + 1, token + N, answers.row(b));
     answers.row(b)[N - 1] = static_cast<int32_t>(commonest(next));
   }

@@ -16,7 +16,7 @@
 namespace gnomon {
 namespace {
 
-constexpr const char* kUsage =
+constexpr const char* kBenchUsage =
     "usage: gnomon bench --models transformer,pointer --lengths 256,1024 [options]\n"
     "A model's own options may follow; every model that has one gets it.\n";
 
@@ -99,7 +99,7 @@ Exit bench(const Words& words) {
   for (const std::string& name : names) add_kind(name);
   if (config.equal_to != "none") add_kind(config.equal_to);
   if (arguments.help()) {
-    print(kUsage + own.help() + options.front()->help());
+    print(kBenchUsage + own.help() + options.front()->help());
     return Exit::ok;
   }
   arguments.set_all(groups);

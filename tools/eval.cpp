@@ -15,7 +15,7 @@
 namespace gnomon {
 namespace {
 
-constexpr const char* kUsage = "usage: gnomon eval --run DIR --lengths 64,512,... [options]\n";
+constexpr const char* kEvalUsage = "usage: gnomon eval --run DIR --lengths 64,512,... [options]\n";
 
 struct EvalConfig {
   std::string run, lengths, json;
@@ -132,7 +132,7 @@ Exit evaluate(const Words& words) {
   Options options;
   config.declare(options);
   if (arguments.help()) {
-    print(kUsage + options.help());
+    print(kEvalUsage + options.help());
     return Exit::ok;
   }
   arguments.set_all(options.fields);

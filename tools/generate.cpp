@@ -14,7 +14,7 @@
 namespace gnomon {
 namespace {
 
-constexpr const char* kUsage =
+constexpr const char* kGenerateUsage =
     "usage: gnomon generate --run DIR --prompt TEXT [options]\n"
     "Prints the prompt and what follows. For the task `text` a token is a byte; for the others\n"
     "TEXT is numbers of tokens: --prompt \"3 1 4\". A prompt that begins with '-': --prompt=-x.\n";
@@ -60,7 +60,7 @@ Exit generate(const Words& words) {
   Options options;
   config.declare(options);
   if (arguments.help()) {
-    print(kUsage + options.help());
+    print(kGenerateUsage + options.help());
     return Exit::ok;
   }
   arguments.set_all(options.fields);

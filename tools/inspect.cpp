@@ -13,7 +13,7 @@
 namespace gnomon {
 namespace {
 
-constexpr const char* kUsage =
+constexpr const char* kInspectUsage =
     "usage: gnomon inspect --run DIR --out report.html [options]\n"
     "Shows how a run learned, how well it answers, and on one sequence where every token points.\n";
 constexpr size_t kLongestMeasured = 65536;  // tokens a batch, of the lengths tried by default
@@ -73,7 +73,7 @@ Exit inspect(const Words& words) {
   Options options;
   config.declare(options);
   if (arguments.help()) {
-    print(kUsage + options.help());
+    print(kInspectUsage + options.help());
     return Exit::ok;
   }
   arguments.set_all(options.fields);

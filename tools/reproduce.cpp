@@ -20,7 +20,7 @@
 namespace gnomon {
 namespace {
 
-constexpr const char* kUsage =
+constexpr const char* kReproduceUsage =
     "usage: gnomon reproduce [--quick] [--out DIR]\n"
     "Trains and measures what the paper reports; writes reproduction.md and reproduction.html.\n"
     "What is interrupted goes on with the same command.\n";
@@ -435,7 +435,7 @@ Exit reproduce(const Words& words) {
   Options options;
   config.declare(options);
   if (arguments.help()) {
-    print(kUsage + options.help());
+    print(kReproduceUsage + options.help());
     return Exit::ok;
   }
   arguments.set_all(options.fields);

@@ -13,7 +13,7 @@
 namespace gnomon {
 namespace {
 
-constexpr const char* kUsage =
+constexpr const char* kTrainUsage =
     "usage: gnomon train --model M --task T --out DIR [options]\n"
     "       gnomon train --resume DIR                 continues bit for bit\n\n"
     "Every option may stand in an INI file (name = value) given by --config; the command line "
@@ -117,7 +117,7 @@ Exit run_to_checkpoint(const Experiment& experiment, Trainer& trainer, RunDirect
 Exit start(const Arguments& arguments, Options& options, Session& session, Experiment& experiment) {
   experiment.declare(options);
   if (arguments.help()) {
-    print(kUsage + options.help());
+    print(kTrainUsage + options.help());
     return Exit::ok;
   }
   arguments.set_all(options.fields);
@@ -166,7 +166,8 @@ Exit train(const Words& words) {
     TrainingConfig training;
     options.heading("training");
     training.declare(options.fields, "as the task counts it");
-    print(kUsage + options.help() + "\nWith --model and --task given, --help lists theirs too.\n");
+    print(kTrainUsage + options.help() +
+          "\nWith --model and --task given, --help lists theirs too.\n");
     return Exit::ok;
   }
   Experiment experiment(names);

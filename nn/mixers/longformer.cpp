@@ -30,7 +30,7 @@ class LongformerKind final : public MixerKind {
   Sight sight_{.window = 128, .globals = 4};
 };
 
-const Registration<MixerKind> kLongformer{
+const Registration<MixerKind> kLongformerMixer{
     "longformer", "attention to a sliding window of tokens, and to the first tokens",
     [] { return std::make_unique<LongformerKind>(); }};
 

@@ -87,7 +87,7 @@ size_t encoded_width(const std::string& mode, const MixerPlace& place) {
   return mode == "content" ? place.width : place.heads;
 }
 
-const Registration<MixerKind> kPointer{
+const Registration<MixerKind> kPointerMixer{
     "pointer", "every head of every token picks one of K candidates and reads it through a gate",
     [] { return std::make_unique<PointerKind>(PointerConfig{}); }};
 

@@ -27,7 +27,7 @@
 namespace gnomon {
 namespace {
 
-constexpr size_t kCode = 16;  // numbers of a head by which blocks are found
+constexpr size_t kBlockCode = 16;  // numbers of a head by which blocks are found
 
 /// The blocks that end before the last of N tokens: block m is [bounds[m], bounds[m + 1]).
 std::vector<size_t> block_bounds(size_t N) {
@@ -49,8 +49,8 @@ class Blocks final : public CandidateSource {
   void set(size_t count) override { count_ = checked(count, 1, 64); }
   void build(const MixerPlace& place) override {
     heads_ = place.heads;
-    query_ = &add<Linear>("query", place.width, heads_ * kCode, false);
-    summary_ = &add<Linear>("summary", place.width, heads_ * kCode, false);
+    query_ = &add<Linear>("query", place.width, heads_ * kBlockCode, false);
+    summary_ = &add<Linear>("summary", place.width, heads_ * kBlockCode, false);
   }
   std::vector<std::string> types() const override {
     std::vector<std::string> names;
@@ -74,7 +74,7 @@ class Blocks final : public CandidateSource {
     const Index ends = ends_before(bounds, B, N);
     const Targets targets(ends, B, N, "blocks: ends [B,N,1,M]");
     const Var scores = gathered_dot((*query_)(scene.features), summaries(scene.features, bounds),
-                                    targets, H, 1 / std::sqrt(real(kCode)));
+                                    targets, H, 1 / std::sqrt(real(kBlockCode)));
     const Var log_p = log_softmax(scores, ends);
     const Index best = best_blocks(log_p.value(), ends);
     columns.fill([&, N = N](size_t b, int64_t n, size_t h, int64_t s) {
@@ -88,7 +88,7 @@ class Blocks final : public CandidateSource {
   }
   /// Remembers the mean of every past block. Token n costs O(sqrt(n)) for each head.
   SourceStep stepper() const override {
-    const size_t W = heads_ * kCode;
+    const size_t W = heads_ * kBlockCode;
     return [this, means = Rows(W), sum = std::vector<double>(W), before = std::vector<real>(W)](
                const Var& a, const Moment& moment, const Columns& columns) mutable {
       const std::vector<size_t> bounds = block_bounds(static_cast<size_t>(moment.n) + 1);
@@ -110,8 +110,9 @@ class Blocks final : public CandidateSource {
       Array scores({1, 1, H, M});
       for (size_t h = 0; h < H; ++h)
         for (size_t m = 0; m < M; ++m)
-          scores.row(h)[m] = simd::dot(query.data() + h * kCode, means[m] + h * kCode, kCode) /
-                             std::sqrt(real(kCode));
+          scores.row(h)[m] =
+              simd::dot(query.data() + h * kBlockCode, means[m] + h * kBlockCode, kBlockCode) /
+              std::sqrt(real(kBlockCode));
       const Array log_p = log_softmax(scores).value();
       const Index best = best_blocks(log_p, Index({1, 1, 1, M}, 0));
       Array logits({1, 1, H, columns.slots}, 0);
