@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/counters.hpp"
+#include "core/gemm_bf16.hpp"
 #include "core/parallel.hpp"
 #include "core/random.hpp"
 
@@ -55,17 +56,31 @@ void tile(size_t m, size_t n, size_t k, Matrix a, Matrix b, real* c, size_t stri
 #endif
 }
 
-/// oneDNN plans for omp_get_max_threads(): say one, on this thread, while it works.
-struct OneThread {
-  OneThread() { omp_set_num_threads(1); }
-  ~OneThread() { omp_set_num_threads(before); }
-  int before = omp_get_max_threads();
-};
+/// With all the bits that the operands have.
+void full(size_t m, size_t n, size_t k, Matrix a, Matrix b, real* c, size_t stride_c, real beta,
+          real alpha) {
+  parallel_for(m, tile_rows(m), [&](size_t begin, size_t end) {
+    const OneThread planned;
+    const Matrix rows{a.data + (a.transposed ? begin : begin * a.stride), a.stride, a.transposed};
+    tile(end - begin, n, k, rows, b, c + begin * stride_c, stride_c, beta, alpha);
+  });
+}
+
+/// Both operands rounded, then as they are.
+void rounded(size_t m, size_t n, size_t k, Matrix a, Matrix b, real* c, size_t stride_c, real beta,
+             real alpha) {
+  const auto [height_a, width_a] = a.transposed ? std::pair(k, m) : std::pair(m, k);
+  const auto [height_b, width_b] = b.transposed ? std::pair(n, k) : std::pair(k, n);
+  const Array near_a = rounded_to_bf16(height_a, width_a, a.data, a.stride);
+  const Array near_b = rounded_to_bf16(height_b, width_b, b.data, b.stride);
+  full(m, n, k, {near_a.data(), width_a, a.transposed}, {near_b.data(), width_b, b.transposed}, c,
+       stride_c, beta, alpha);
+}
 
 }  // namespace
 
 void gemm(size_t m, size_t n, size_t k, Matrix a, Matrix b, real* c, size_t stride_c, real beta,
-          real alpha) {
+          real alpha, Precision precision) {
   counters.matrix_flops += 2 * m * n * k;
   if (m == 0 || n == 0) return;
   if (k == 0) {
@@ -74,30 +89,37 @@ void gemm(size_t m, size_t n, size_t k, Matrix a, Matrix b, real* c, size_t stri
         c[i * stride_c + j] = beta == 0 ? 0 : beta * c[i * stride_c + j];
     return;
   }
-  parallel_for(m, tile_rows(m), [&](size_t begin, size_t end) {
-    const OneThread planned;
-    const Matrix rows{a.data + (a.transposed ? begin : begin * a.stride), a.stride, a.transposed};
-    tile(end - begin, n, k, rows, b, c + begin * stride_c, stride_c, beta, alpha);
-  });
+  if (precision == Precision::f32) return full(m, n, k, a, b, c, stride_c, beta, alpha);
+#ifndef GNOMON_DOUBLE
+  if (has_bf16()) return gemm_packed<uint16_t>(m, n, k, a, b, c, stride_c, beta, alpha);
+#endif
+  rounded(m, n, k, a, b, c, stride_c, beta, alpha);
 }
 
 void gemm_self_test() {
   Random random(1);
+  const auto near = [](const Array& x) {
+    return rounded_to_bf16(x.shape()[0], x.shape()[1], x.data(), x.shape()[1]);
+  };
   for (const auto& [m, n, k] : {std::array<size_t, 3>{300, 40, 64}, {1, 33, 7}, {129, 256, 65}})
     for (const bool ta : {false, true})
       for (const bool tb : {false, true}) {
-        const Array a = random.normal({ta ? k : m, ta ? m : k});
-        const Array b = random.normal({tb ? n : k, tb ? k : n});
-        Array c({m, n}, std::numeric_limits<real>::quiet_NaN()), d({m, n});
+        // Operands that bf16 can hold, so that both precisions owe the same numbers.
+        const Array a = near(random.normal({ta ? k : m, ta ? m : k}));
+        const Array b = near(random.normal({tb ? n : k, tb ? k : n}));
+        Array d({m, n});
         const Matrix left{a.data(), a.shape().last(), ta}, right{b.data(), b.shape().last(), tb};
-        gemm(m, n, k, left, right, c.data(), n);
         plain(m, n, k, left, right, d.data(), n, 0, 1);
-        for (size_t e = 0; e < c.size(); ++e)
-          expect(
-              std::abs(c.data()[e] - d.data()[e]) < 1e-3,
-              "gemm: the matrix library returns wrong numbers here ([{},{}] x [{},{}], element {}: "
-              "expected {}, got {}); check OMP_THREAD_LIMIT and OMP_DYNAMIC",
-              m, k, k, n, e, d.data()[e], c.data()[e]);
+        for (const Precision precision : {Precision::f32, Precision::bf16}) {
+          Array c({m, n}, std::numeric_limits<real>::quiet_NaN());
+          gemm(m, n, k, left, right, c.data(), n, 0, 1, precision);
+          for (size_t e = 0; e < c.size(); ++e)
+            expect(std::abs(c.data()[e] - d.data()[e]) < 1e-3,
+                   "gemm: the matrix library returns wrong numbers here ({}, [{},{}] x [{},{}], "
+                   "element {}: expected {}, got {}); check OMP_THREAD_LIMIT and OMP_DYNAMIC",
+                   precision == Precision::f32 ? "float32" : "bf16", m, k, k, n, e, d.data()[e],
+                   c.data()[e]);
+        }
       }
 }
 

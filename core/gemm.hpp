@@ -12,6 +12,7 @@
 #include <cstddef>
 
 #include "core/array.hpp"
+#include "core/precision.hpp"
 
 namespace gnomon {
 
@@ -23,12 +24,14 @@ struct Matrix {
 };
 
 /// C[m,n] = alpha A[m,k] B[k,n] + beta C; C has row stride `stride_c`. With beta == 0, C may be
-/// uninitialised. Called inside a parallel_for it runs on the calling thread alone.
+/// uninitialised. With bf16, A and B are rounded to it first (core/gemm_bf16.hpp). Called inside a
+/// parallel_for it runs on the calling thread alone.
 void gemm(size_t m, size_t n, size_t k, Matrix a, Matrix b, real* c, size_t stride_c, real beta = 0,
-          real alpha = 1);
+          real alpha = 1, Precision precision = Precision::f32);
 
-/// Compares products of several shapes against a plain loop, through poisoned output. Throws Error
-/// when the library returns wrong numbers in this environment. Milliseconds.
+/// Compares products of several shapes against a plain loop, through poisoned output, in both
+/// precisions. Throws Error when the library returns wrong numbers in this environment.
+/// Milliseconds.
 void gemm_self_test();
 
 }  // namespace gnomon

@@ -29,6 +29,19 @@ inline void flush_denormals() {
 #endif
 }
 
+/// Libraries that use OpenMP themselves plan for omp_get_max_threads(): on this thread that is one,
+/// until the end of the scope.
+class OneThread {
+ public:
+  OneThread() { omp_set_num_threads(1); }
+  ~OneThread() { omp_set_num_threads(before_); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  int before_ = omp_get_max_threads();
+};
+
 /// Calls work(begin, end) for the ranges [0,grain), [grain,2 grain), ... of [0,n), in parallel.
 /// Two calls never overlap, so work may write to what its range owns. The first exception (by
 /// position) is thrown again here; the pieces after it may have run or not. A grain of 0 counts as

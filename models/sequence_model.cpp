@@ -36,11 +36,14 @@ void SequenceModel::Config::declare(Fields& f) {
          "kind of mixer: one for all layers, or one for each, separated by commas");
   f.integer("max-length", max_length, 1, size_t{1} << 24, "longest sequence for learned positions");
   f.flag("tied", tied, "the head's weight is the table of token embeddings");
+  f.choice("precision", precision, {"f32", "bf16"},
+           "of products with weights; bf16: rounded operands, sums in float32");
 }
 
 SequenceModel::SequenceModel(const Config& config, size_t vocabulary, const Kinds& kinds)
     : vocabulary_(vocabulary),
       max_length_(config.max_length),
+      precision_(config.precision == "bf16" ? Precision::bf16 : Precision::f32),
       tokens_(add<Embedding>("tokens", vocabulary, config.encoder.width)),
       positions_(config.encoder.position == "learned"
                      ? &add<Embedding>("positions", config.max_length, config.encoder.width)
@@ -67,10 +70,14 @@ Var SequenceModel::embed(const Index& tokens, size_t first) const {
   return gnomon::add(h, (*positions_)(n));
 }
 
-Encoded SequenceModel::encode(Pass& pass) const { return encoder_(embed(pass.tokens, 0), pass); }
+Encoded SequenceModel::encode(Pass& pass) const {
+  const AffinePrecision scope(precision_);
+  return encoder_(embed(pass.tokens, 0), pass);
+}
 
 Array SequenceModel::Memory::step(int32_t token) {
   const PauseTape no_tape;
+  const AffinePrecision scope(model_->precision_);
   const Var embedded = model_->embed(Index({1, 1}, token), length());
   return model_->logits(encoder_.step(embedded, token).features)
       .value()
@@ -78,6 +85,7 @@ Array SequenceModel::Memory::step(int32_t token) {
 }
 
 Var SequenceModel::logits(const Var& features) const {
+  const AffinePrecision scope(precision_);
   if (head_) return (*head_)(features);
   const real size = std::sqrt(static_cast<real>(features.shape().last()));
   return affine(scale((*transform_)(features), 1 / size), tokens_.weight(), *head_bias_);

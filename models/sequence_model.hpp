@@ -15,6 +15,7 @@
 
 #include <map>
 
+#include "core/precision.hpp"
 #include "nn/embedding.hpp"
 #include "nn/encoder.hpp"
 #include "nn/linear.hpp"
@@ -27,8 +28,9 @@ class SequenceModel final : public Module {
   struct Config {
     EncoderConfig encoder;
     std::string mixers;  // one kind for all layers, "pointer", or one each: "convolution,pointer"
-    size_t max_length = 2048;  // rows of the table of learned positions
-    bool tied = false;         // the head's weight is the table of token embeddings
+    size_t max_length = 2048;       // rows of the table of learned positions
+    bool tied = false;              // the head's weight is the table of token embeddings
+    std::string precision = "f32";  // or "bf16": of products with weights (core/precision.hpp)
     void declare(Fields& f);
   };
   using Kinds = std::map<std::string, std::unique_ptr<MixerKind>>;
@@ -78,6 +80,7 @@ class SequenceModel final : public Module {
   Var embed(const Index& tokens, size_t first) const;
 
   size_t vocabulary_, max_length_;
+  Precision precision_;
   const Embedding& tokens_;
   const Embedding* positions_;  // null unless the positions are learned
   const Encoder& encoder_;

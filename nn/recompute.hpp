@@ -5,6 +5,7 @@
 // what is computed again draws the same noise.
 #pragma once
 
+#include "core/precision.hpp"
 #include "core/tape.hpp"
 
 namespace gnomon {
@@ -15,7 +16,9 @@ namespace gnomon {
 template <class Again>
 Var recomputed(const Var& x, const Array& value, Again again) {
   const bool check = Tape::current() && Tape::current()->checks_finite();
-  return record("recompute", value, {x}, [x = x.value(), again, check](const Array& dy, Inputs in) {
+  const Precision precision = affine_precision();
+  return record("recompute", value, {x}, [=, x = x.value()](const Array& dy, Inputs in) {
+    const AffinePrecision as_before(precision);
     const Var input = variable(x);
     Tape tape;
     tape.check_finite(check);

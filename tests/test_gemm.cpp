@@ -1,66 +1,14 @@
 #include <doctest/doctest.h>
 
-#include <cmath>
-#include <cstring>
-
 #include "core/counters.hpp"
-#include "core/gemm.hpp"
-#include "core/random.hpp"
+#include "tests/product.hpp"
 #include "tests/with_threads.hpp"
 
 using namespace gnomon;
 
 namespace {
 
-const real kPoison = std::numeric_limits<real>::quiet_NaN();
-
-/// A random matrix of `rows` x `columns` as seen after transposing, with `gap` poisoned numbers
-/// between its rows in memory.
-struct Operand {
-  Operand(size_t rows, size_t columns, bool transposed, size_t gap, uint64_t seed)
-      : stride((transposed ? rows : columns) + gap), transposed(transposed) {
-    const size_t height = transposed ? columns : rows, width = stride - gap;
-    const Array drawn = Random(seed).normal({height, width});
-    numbers = Array({height, stride}, kPoison);
-    for (size_t r = 0; r < height; ++r) std::copy_n(drawn.row(r), width, numbers.row(r));
-  }
-  double at(size_t i, size_t j) const {
-    return double{numbers.data()[transposed ? j * stride + i : i * stride + j]};
-  }
-  Matrix matrix() const { return {numbers.data(), stride, transposed}; }
-  Array numbers;
-  size_t stride;
-  bool transposed;
-};
-
-/// Computes one product in poisoned (beta 0) or random C and counts the elements that differ from
-/// the definition, and the numbers between the rows of C that were touched.
-size_t wrong_elements(size_t m, size_t n, size_t k, bool transpose_a, bool transpose_b, size_t gap,
-                      real beta, real alpha) {
-  const Operand a(m, k, transpose_a, gap, 1), b(k, n, transpose_b, gap, 2);
-  const Array start = Random(3).normal({m, n + gap});
-  Array c = start.clone();
-  if (beta == 0)
-    for (size_t i = 0; i < m; ++i) std::fill_n(c.row(i), n, kPoison);
-  gemm(m, n, k, a.matrix(), b.matrix(), c.data(), n + gap, beta, alpha);
-  size_t wrong = 0;
-  for (size_t i = 0; i < m; ++i) {
-    for (size_t j = 0; j < n; ++j) {
-      double sum = 0, size = 0;
-      for (size_t l = 0; l < k; ++l) {
-        const double product = a.at(i, l) * b.at(l, j);
-        sum += product;
-        size += std::abs(product);
-      }
-      const double expected =
-          double{alpha} * sum + (beta == 0 ? 0 : double{beta} * double{start(i, j)});
-      wrong +=
-          !(std::abs(double{c(i, j)} - expected) <= 1e-6 * (1 + std::abs(double{alpha}) * size));
-    }
-    wrong += std::memcmp(c.row(i) + n, start.row(i) + n, gap * sizeof(real)) != 0;
-  }
-  return wrong;
-}
+constexpr auto kFull = [](auto&&... arguments) { gemm(arguments...); };
 
 }  // namespace
 
@@ -77,7 +25,8 @@ TEST_CASE("gemm: every transposition at ragged sizes around the tile, gaps betwe
             CAPTURE(k);
             CAPTURE(transpose_a);
             CAPTURE(transpose_b);
-            REQUIRE(wrong_elements(m, n, k, transpose_a, transpose_b, k % 2 ? 3 : 0, 0, 1) == 0);
+            REQUIRE(wrong_elements(kFull, m, n, k, transpose_a, transpose_b, k % 2 ? 3 : 0, 0, 1) ==
+                    0);
           }
 }
 
@@ -89,14 +38,14 @@ TEST_CASE("gemm: alpha and beta; beta 0 does not read C") {
           CAPTURE(alpha);
           CAPTURE(beta);
           CAPTURE(m);
-          CHECK(wrong_elements(m, 33, 20, transposed, !transposed, 5, beta, alpha) == 0);
+          CHECK(wrong_elements(kFull, m, 33, 20, transposed, !transposed, 5, beta, alpha) == 0);
         }
 }
 
 TEST_CASE("gemm: empty sides") {
-  CHECK(wrong_elements(3, 4, 0, false, false, 2, 0, 1) ==
+  CHECK(wrong_elements(kFull, 3, 4, 0, false, false, 2, 0, 1) ==
         0);  // an empty sum is 0, also over poison
-  CHECK(wrong_elements(3, 4, 0, false, false, 2, real(0.5), 1) == 0);
+  CHECK(wrong_elements(kFull, 3, 4, 0, false, false, 2, real(0.5), 1) == 0);
   real untouched = 7;
   gemm(0, 1, 5, {nullptr, 5}, {nullptr, 1}, &untouched, 1);
   gemm(1, 0, 5, {nullptr, 5}, {nullptr, 1}, &untouched, 1);
@@ -129,7 +78,7 @@ TEST_CASE("gemm: equal bits on 1 to 4 threads, and inside parallel_for") {
 TEST_CASE("gemm: leaves the number of OpenMP threads as it was, and counts its flops") {
   const int before = omp_get_max_threads();
   counters.reset();
-  CHECK(wrong_elements(5, 6, 7, false, false, 0, 0, 1) == 0);
+  CHECK(wrong_elements(kFull, 5, 6, 7, false, false, 0, 0, 1) == 0);
   CHECK(omp_get_max_threads() == before);
   CHECK(counters.matrix_flops == 2 * 5 * 6 * 7);
 }

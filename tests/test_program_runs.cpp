@@ -5,6 +5,7 @@
 #include <cstring>
 #include <random>
 
+#include "core/gemm_bf16.hpp"
 #include "core/json.hpp"
 #include "tests/program.hpp"
 
@@ -127,6 +128,32 @@ TEST_CASE("run: trained, evaluated, and trained again from its own config.ini") 
   CHECK(get(json) != first);
   check_ended(eval("--seed 2"), 0);
   CHECK(get(json) != first);
+}
+
+TEST_CASE("run: bf16 is close to float32, and said where the processor has none") {
+  const Folder folder;
+  const Ended half =
+      gnomon_run(train("--steps 30 --log-every 1 --precision bf16", folder / "half"));
+  check_ended(half, 0);
+  CHECK((half.err.find("does not multiply bf16") == std::string::npos) == has_bf16());
+  const std::string json = folder / "bench.json";
+  check_ended(gnomon_run(words("bench --layers 1 --width 16 --heads 2 --models pointer --lengths 8 "
+                               "--repeats 1 --quiet --precision bf16 --json",
+                               json)),
+              0);
+  const Json bench = parse_json(get(json), json);
+  CHECK(bench.at("results")[0].at("precision") == "bf16");
+  CHECK(bench.at("machine").contains("gemm_gflops_bf16") == has_bf16());
+
+  check_ended(gnomon_run(train("--steps 30 --log-every 1", folder / "full")), 0);
+  const auto near = metrics(folder / "half"), exact = metrics(folder / "full");
+  double apart = 0, sum = 0;
+  for (size_t i = 0; i < 30; ++i) {
+    apart += std::abs(near[i].at("loss").get<double>() - exact[i].at("loss").get<double>());
+    sum += exact[i].at("loss").get<double>();
+  }
+  CHECK(apart > 0);
+  CHECK(apart < 0.01 * sum);
 }
 
 TEST_CASE("run: a shared layer is repeated as in training, or as often as eval is told") {

@@ -9,6 +9,7 @@
 #include "core/parallel.hpp"
 #include "tools/bench/report.hpp"
 #include "tools/commands.hpp"
+#include "tools/experiment.hpp"
 #include "tools/options.hpp"
 #include "tools/output.hpp"
 #include "tools/progress.hpp"
@@ -113,7 +114,10 @@ Exit bench(const Words& words) {
 
   set_threads(static_cast<int>(config.threads));
   gemm_self_test();
-  BenchReport report{.machine = measure_machine(config.rows), .batch = config.batch};
+  const std::string precision = kinds.front()->config.precision;  // every model has the option
+  mention_missing_bf16(precision);
+  BenchReport report{
+      .machine = measure_machine(config.rows), .batch = config.batch, .precision = precision};
   {
     BenchPlan plan{.length = 0,
                    .batch = config.batch,

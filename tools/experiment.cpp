@@ -1,5 +1,8 @@
 #include "tools/experiment.hpp"
 
+#include "core/gemm_bf16.hpp"
+#include "tools/output.hpp"
+
 namespace gnomon {
 
 void TrainingConfig::declare(Fields& f, const std::string& length_meaning) {
@@ -37,6 +40,13 @@ Experiment::Experiment(ExperimentNames chosen) : names(std::move(chosen)) {
          fmt::join(registered_names<Task>(), ", "));
   kind_ = make_registered<ModelKind>(names.model, "model");
   task_ = make_registered<Task>(names.task, "task");
+}
+
+void mention_missing_bf16(const std::string& precision) {
+  if (precision == "bf16" && !has_bf16())
+    complain(
+        "--precision bf16: this processor does not multiply bf16; numbers are rounded to it and "
+        "multiplied in float32, with the same results and no gain of speed");
 }
 
 std::unique_ptr<Experiment> Experiment::unprepared(const Arguments& config) {

@@ -33,6 +33,9 @@ struct ExperimentNames {
   explicit ExperimentNames(const Arguments& arguments);
 };
 
+/// Says so when bf16 is asked for and this processor has none.
+void mention_missing_bf16(const std::string& precision);
+
 class Experiment {
  public:
   /// Throws Error(Exit::usage) when a name is missing or unknown.
@@ -50,6 +53,7 @@ class Experiment {
   /// Not yet initialised. Throws Error(Exit::usage) for options that do not fit each other.
   std::unique_ptr<SequenceModel> make_model() const { return kind_->make(task_->vocabulary()); }
   const Task& task() const { return *task_; }
+  const std::string& precision() const { return kind_->config.precision; }
 
   ExperimentNames names;
   TrainingConfig training;

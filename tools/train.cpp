@@ -125,6 +125,7 @@ Exit start(const Arguments& arguments, Options& options, Session& session, Exper
   experiment.prepare();
   set_threads(static_cast<int>(session.threads));
   gemm_self_test();
+  mention_missing_bf16(experiment.precision());
   Trainer trainer(experiment);
   trainer.rehearse();
   const Interruptible interruptible;  // from here on there is something to save
@@ -143,6 +144,7 @@ Exit resume(const Arguments& arguments, Options& options, const Session& session
   const auto experiment = Experiment::of_run(Arguments::of_file(directory->file("config.ini")));
   set_threads(static_cast<int>(session.threads));
   gemm_self_test();
+  mention_missing_bf16(experiment->precision());
   Trainer trainer(*experiment);
   const Interruptible interruptible;
   directory->load(trainer);

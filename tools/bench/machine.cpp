@@ -4,7 +4,7 @@
 #include <limits>
 #include <vector>
 
-#include "core/gemm.hpp"
+#include "core/gemm_bf16.hpp"
 #include "core/ops/gather_rows.hpp"
 #include "core/random.hpp"
 #include "tools/progress.hpp"
@@ -23,13 +23,13 @@ double fastest(size_t tries, Work&& work) {
   return best;
 }
 
-double gemm_gflops() {
+double gemm_gflops(Precision precision) {
   constexpr size_t m = 2048, n = 512, k = 256;
   Random random(1);
   const Array a = random.normal({m, k}), b = random.normal({k, n});
   Array c({m, n});
   return 2e-9 * double{m * n * k} / fastest(100, [&] {
-           gemm(m, n, k, {a.data(), k}, {b.data(), n}, c.data(), n);
+           gemm(m, n, k, {a.data(), k}, {b.data(), n}, c.data(), n, 0, 1, precision);
          });
 }
 
@@ -47,7 +47,8 @@ double copy_gb_s() {
 }  // namespace
 
 Machine measure_machine(bool rows) {
-  Machine machine{.gemm_gflops = gemm_gflops(), .copy_gb_s = copy_gb_s()};
+  Machine machine{.gemm_gflops = gemm_gflops(Precision::f32), .copy_gb_s = copy_gb_s()};
+  if (has_bf16()) machine.gemm_gflops_bf16 = gemm_gflops(Precision::bf16);
   if (!rows) return machine;
   constexpr size_t kRows = 1 << 17, kWidth = 256;  // 128 MiB
   const double gb = 1e-9 * double{kRows * kWidth * sizeof(real)};

@@ -5,8 +5,9 @@
 namespace gnomon {
 
 struct Machine {
-  double gemm_gflops = 0;  ///< float32 products of [2048,256] and [256,512], all threads
-  double copy_gb_s = 0;    ///< bytes copied (read once, written once) per second, all threads
+  double gemm_gflops = 0;       ///< float32 products of [2048,256] and [256,512], all threads
+  double gemm_gflops_bf16 = 0;  ///< the same in bf16, rounding included; 0: no such processor
+  double copy_gb_s = 0;         ///< bytes copied (read once, written once) per second, all threads
   /// Rows of 256 numbers at random places of a table larger than the caches, as shares of
   /// copy_gb_s: copied out (gather), and added in by the inverse index (scatter-add).
   double gather_share = 0, scatter_share = 0;

@@ -15,11 +15,11 @@ std::string spread(const Times& times) {
   return fmt::format("{:.4f} ({:.4f}-{:.4f})", times.median, times.low, times.high);
 }
 
-nlohmann::ordered_json as_row(const BenchResult& r, size_t batch) {
+nlohmann::ordered_json as_row(const BenchResult& r, const BenchReport& report) {
   return {{"model", r.model},
           {"length", r.length},
-          {"batch", batch},
-          {"precision", "f32"},
+          {"batch", report.batch},
+          {"precision", r.gflop > 0 ? report.precision : "f32"},
           {"forward_s", r.forward.median},
           {"forward_low_s", r.forward.low},
           {"forward_high_s", r.forward.high},
@@ -58,6 +58,8 @@ std::string bench_table(const BenchReport& report) {
   text += fmt::format(
       "this machine, {} threads: {:.0f} GFLOP/s in float32 products, copies {:.0f} GB/s\n",
       threads(), m.gemm_gflops, m.copy_gb_s);
+  if (m.gemm_gflops_bf16 > 0)
+    text += fmt::format("and {:.0f} GFLOP/s in bf16 products\n", m.gemm_gflops_bf16);
   if (m.gather_share > 0)
     text += fmt::format(
         "random rows of 256 numbers: gathered at {:.2f}, scatter-added at {:.2f} of a copy's "
@@ -99,10 +101,11 @@ std::string bench_profile(const BenchResult& result, size_t repeats) {
 
 std::string bench_json(const BenchReport& report) {
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
-  for (const BenchResult& r : report.results) rows.push_back(as_row(r, report.batch));
+  for (const BenchResult& r : report.results) rows.push_back(as_row(r, report));
   const Machine& m = report.machine;
   nlohmann::ordered_json machine{
       {"gemm_gflops_f32", m.gemm_gflops}, {"copy_gb_s", m.copy_gb_s}, {"threads", threads()}};
+  if (m.gemm_gflops_bf16 > 0) machine["gemm_gflops_bf16"] = m.gemm_gflops_bf16;
   if (m.gather_share > 0)
     machine["gather_share"] = m.gather_share, machine["scatter_share"] = m.scatter_share;
   return nlohmann::ordered_json{{"machine", machine}, {"results", rows}}.dump(2) + "\n";
@@ -111,7 +114,7 @@ std::string bench_json(const BenchReport& report) {
 std::string bench_csv(const BenchReport& report) {
   std::string text;
   for (const BenchResult& r : report.results) {
-    const nlohmann::ordered_json row = as_row(r, report.batch);
+    const nlohmann::ordered_json row = as_row(r, report);
     std::vector<std::string> names, values;
     for (const auto& [name, value] : row.items()) {
       names.push_back(name);

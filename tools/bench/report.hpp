@@ -10,6 +10,7 @@ namespace gnomon {
 struct BenchReport {
   Machine machine;
   size_t batch = 1;
+  std::string precision = "f32";  ///< of our models; the peer's are float32
   std::vector<BenchResult> results = {};
 };
 
