@@ -82,16 +82,20 @@ dnnl::matmul::primitive_desc planned(const Piece& s, const memory::desc& b) {
   return {{a, b, c}, attributes, engine()};
 }
 
-/// A product ready to run, and how it wants B. Of this thread; made once for every shape.
+/// A product ready to run, and how it wants B. Of this thread; made once for every shape, as long
+/// as there are not too many: sequences of random lengths have ever new ones.
 struct Plan {
   memory::desc a, b, c, scratchpad;
   dnnl::matmul run;
 };
 
+constexpr size_t kPlans = 1024;
+
 template <class T>
 const Plan& plan(const Piece& s) {
   thread_local std::map<Piece, Plan> known;
   if (const auto found = known.find(s); found != known.end()) return found->second;
+  if (known.size() == kPlans) known.clear();
   Piece whole = s;
   whole.rows = s.tall;
   const memory::desc any({dim(s.inner), dim(s.n)}, kType<T>, memory::format_tag::any);
