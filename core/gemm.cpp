@@ -101,7 +101,8 @@ void gemm_self_test() {
   const auto near = [](const Array& x) {
     return rounded_to_bf16(x.shape()[0], x.shape()[1], x.data(), x.shape()[1]);
   };
-  for (const auto& [m, n, k] : {std::array<size_t, 3>{300, 40, 64}, {1, 33, 7}, {129, 256, 65}})
+  for (const auto& [m, n, k] :
+       {std::array<size_t, 3>{300, 40, 64}, {1, 33, 7}, {129, 256, 65}, {9, 8, 1100}})
     for (const bool ta : {false, true})
       for (const bool tb : {false, true}) {
         // Operands that bf16 can hold, so that both precisions owe the same numbers.

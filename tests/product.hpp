@@ -2,6 +2,8 @@
 // Matrix products against their definition.
 #pragma once
 
+#include <doctest/doctest.h>
+
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -64,6 +66,24 @@ size_t wrong_elements(Product&& product, size_t m, size_t n, size_t k, bool tran
     wrong += std::memcmp(c.row(i) + n, start.row(i) + n, gap * sizeof(real)) != 0;
   }
   return wrong;
+}
+
+/// act(m, n, k, transpose_a, transpose_b) for all of them.
+template <class Act>
+void every_product(std::initializer_list<size_t> ms, std::initializer_list<size_t> ns,
+                   std::initializer_list<size_t> ks, Act&& act) {
+  for (const size_t m : ms)
+    for (const size_t n : ns)
+      for (const size_t k : ks)
+        for (const bool transpose_a : {false, true})
+          for (const bool transpose_b : {false, true}) {
+            CAPTURE(m);
+            CAPTURE(n);
+            CAPTURE(k);
+            CAPTURE(transpose_a);
+            CAPTURE(transpose_b);
+            act(m, n, k, transpose_a, transpose_b);
+          }
 }
 
 }  // namespace gnomon

@@ -15,19 +15,10 @@ constexpr auto kFull = [](auto&&... arguments) { gemm(arguments...); };
 TEST_CASE("gemm: the self test passes") { CHECK_NOTHROW(gemm_self_test()); }
 
 TEST_CASE("gemm: every transposition at ragged sizes around the tile, gaps between the rows") {
-  for (size_t m : {1, 127, 128, 257})
-    for (size_t n : {1, 17, 129})
-      for (size_t k : {1, 5, 131})
-        for (const bool transpose_a : {false, true})
-          for (const bool transpose_b : {false, true}) {
-            CAPTURE(m);
-            CAPTURE(n);
-            CAPTURE(k);
-            CAPTURE(transpose_a);
-            CAPTURE(transpose_b);
-            REQUIRE(wrong_elements(kFull, m, n, k, transpose_a, transpose_b, k % 2 ? 3 : 0, 0, 1) ==
-                    0);
-          }
+  every_product({1, 127, 128, 257}, {1, 17, 129}, {1, 5, 131},
+                [](size_t m, size_t n, size_t k, bool transpose_a, bool transpose_b) {
+    REQUIRE(wrong_elements(kFull, m, n, k, transpose_a, transpose_b, k % 2 ? 3 : 0, 0, 1) == 0);
+  });
 }
 
 TEST_CASE("gemm: alpha and beta; beta 0 does not read C") {
