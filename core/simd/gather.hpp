@@ -7,6 +7,24 @@
 
 namespace gnomon::simd {
 
+/// y[i] = the sum of the lanes of sum[i], in one order whatever i. Of registers of 512 bits the two
+/// halves are added first: xsimd::haddp of version 8 puts sums of sixteen floats in wrong places.
+inline void lanes_sums(const Pack (&sum)[kLanes], real* y) {
+  if constexpr (sizeof(Pack) < 64) {
+    xsimd::haddp(sum).store_unaligned(y);
+  } else {
+    using Half = xsimd::make_sized_batch_t<real, kLanes / 2>;
+    Half half[2][kLanes / 2];
+    for (size_t i = 0; i < kLanes; ++i) {
+      alignas(64) real lane[kLanes];
+      sum[i].store_aligned(lane);
+      half[i / Half::size][i % Half::size] =
+          Half::load_aligned(lane) + Half::load_aligned(lane + Half::size);
+    }
+    for (size_t h = 0; h < 2; ++h) xsimd::haddp(half[h]).store_unaligned(y + h * Half::size);
+  }
+}
+
 /// How much room `dots` needs for `count` results.
 inline size_t dots_room(size_t count) { return (count + kLanes - 1) / kLanes * kLanes; }
 
@@ -29,7 +47,7 @@ inline void dots(const real* x, const real* const* rows, size_t count, size_t C,
       for (size_t i = 0; i < kLanes; ++i)
         sum[i] = xsimd::fma(of_x, Pack::load_unaligned(row[i] + c), sum[i]);
     }
-    xsimd::haddp(sum).store_unaligned(y + first);
+    lanes_sums(sum, y + first);
   }
 }
 
