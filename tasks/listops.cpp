@@ -37,8 +37,19 @@ int32_t evaluate(int32_t operation, const Counts& counts) {
 
 void ListopsTask::declare(Fields& f) {
   f.integer("shortest", shortest_, 4, 1 << 20, "tokens of the shortest expressions");
+  f.integer("test-shortest", test_shortest_, 0, 1 << 20,
+            "tokens of the shortest expressions in tests that are as long; 0: as in training");
   f.integer("depth", depth_, 2, 64, "levels of the deepest expressions");
   f.integer("arguments", arguments_, 2, 1024, "most arguments of an operation");
+  f.integer("fewest-arguments", fewest_arguments_, 0, 1024,
+            "training: most arguments, drawn for each expression from here up; 0: always the same");
+  f.flag("packed", packed_, "training: more expressions, one after the other, in place of pads");
+}
+
+void ListopsTask::prepare() {
+  if (fewest_arguments_ == 1 || fewest_arguments_ > arguments_)
+    fail(Exit::usage, "--fewest-arguments: expected 0, or 2 to the {} of --arguments, got {}",
+         arguments_, fewest_arguments_);
 }
 
 std::string ListopsTask::spell(int32_t token) const {
@@ -61,36 +72,56 @@ std::string ListopsTask::spell(int32_t token) const {
 }
 
 Batch ListopsTask::train_batch(size_t batch, size_t length, Random random) const {
-  return test_batch(batch, length, random.split("train"));
+  random = random.split("train");
+  const auto most = [&] {
+    return fewest_arguments_ == 0 ? arguments_ : draw_length(random, fewest_arguments_, arguments_);
+  };
+  return drawn(batch, length, [&](size_t room, Tokens& tokens) {
+    if (room < length && (!packed_ || room < shortest_)) return -1;
+    return draw_expression(shortest_, room, most(), tokens, random);
+  });
 }
 
 Batch ListopsTask::test_batch(size_t batch, size_t length, Random random) const {
+  return drawn(batch, length, [&](size_t room, Tokens& tokens) {
+    if (room < length) return -1;
+    return draw_expression(shortest_in_tests(length), length, arguments_, tokens, random);
+  });
+}
+
+template <class Next>
+Batch ListopsTask::drawn(size_t batch, size_t length, Next&& next) const {
   check_length(length);
   Batch made{Index({batch, length}, kPad), Index({batch, length}, -1)};
   Tokens tokens;
   for (size_t b = 0; b < batch; ++b) {
-    const int32_t value = draw_expression(length, tokens, random);
-    std::copy(tokens.begin(), tokens.end(), made.tokens.row(b));
-    made.targets.row(b)[tokens.size() - 1] = value;
+    size_t end = 0;
+    for (int32_t value; (value = next(length - end, tokens)) >= 0;) {
+      std::copy(tokens.begin(), tokens.end(), made.tokens.row(b) + end);
+      end += tokens.size();
+      made.targets.row(b)[end - 1] = value;
+    }
   }
   return made;
 }
 
-int32_t ListopsTask::draw_expression(size_t length, Tokens& tokens, Random& random) const {
+int32_t ListopsTask::draw_expression(size_t shortest, size_t length, size_t most, Tokens& tokens,
+                                     Random& random) const {
   constexpr size_t kPatience = 1'000'000;
   for (size_t attempt = 0; attempt < kPatience; ++attempt) {
     tokens.clear();
-    const int32_t value = grow(1, length, tokens, random);
-    if (tokens.size() >= shortest_ && tokens.size() <= length) return value;
+    const int32_t value = grow(1, length, most, tokens, random);
+    if (tokens.size() >= shortest && tokens.size() <= length) return value;
   }
   fail(
       Exit::usage,
       "listops: none of {} random expressions has {} to {} tokens; allow shorter ones (--shortest) "
       "or longer ones (--length, --depth, --arguments)",
-      kPatience, shortest_, length);
+      kPatience, shortest, length);
 }
 
-int32_t ListopsTask::grow(size_t level, size_t length, Tokens& tokens, Random& random) const {
+int32_t ListopsTask::grow(size_t level, size_t length, size_t most, Tokens& tokens,
+                          Random& random) const {
   if (tokens.size() > length) return 0;  // it will not be kept
   if (level == depth_ || random.below(4) > 0) {
     tokens.push_back(draw(random, 0, 10));
@@ -99,8 +130,8 @@ int32_t ListopsTask::grow(size_t level, size_t length, Tokens& tokens, Random& r
   const int32_t operation = draw(random, kMin, 4);
   Counts counts{};
   tokens.push_back(operation);
-  for (size_t left = draw_length(random, 2, arguments_); left > 0; --left)
-    ++counts[static_cast<size_t>(grow(level + 1, length, tokens, random))];
+  for (size_t left = draw_length(random, 2, most); left > 0; --left)
+    ++counts[static_cast<size_t>(grow(level + 1, length, most, tokens, random))];
   tokens.push_back(kClose);
   return evaluate(operation, counts);
 }
@@ -133,7 +164,8 @@ double ListopsTask::chance(size_t length) const {
   Counts counts{};
   Tokens tokens;
   for (size_t i = 0; i < kDraws; ++i)
-    ++counts[static_cast<size_t>(draw_expression(length, tokens, random))];
+    ++counts[static_cast<size_t>(
+        draw_expression(shortest_in_tests(length), length, arguments_, tokens, random))];
   return static_cast<double>(*std::max_element(counts.begin(), counts.end())) / double{kDraws};
 }
 

@@ -11,6 +11,11 @@
 // `length` tokens, pads follow. The value is the target at the expression's last token; nothing
 // else is scored.
 //
+// To train on short expressions and judge by the Arena's: tests of `test-shortest` tokens or longer
+// keep expressions of at least that many; `packed` training puts further expressions in place of
+// the pads, each with its target; and with `fewest-arguments` the most arguments of a training
+// expression are drawn anew for each, from there to `arguments`.
+//
 // Example: shortest 14, length 18, test_batch of Random(1):
 //
 //   token   12  5  4  7 10  6  0  4  5 14  8  4  4  8  5 14 15 15
@@ -24,11 +29,12 @@ namespace gnomon {
 class ListopsTask final : public Task {
  public:
   void declare(Fields& f) override;
+  void prepare() override;
   size_t vocabulary() const override { return 16; }
   std::string spell(int32_t token) const override;
   std::string length_meaning() const override { return "longest expression, in tokens"; }
   size_t shortest_length() const override { return shortest_; }
-  /// Both have expressions of `shortest` to `length` tokens. Throw Error(Exit::usage) when
+  /// Both have expressions of a shortest length to `length` tokens. Throw Error(Exit::usage) when
   /// expressions so long are next to impossible at this depth.
   Batch train_batch(size_t batch, size_t length, Random random) const override;
   Batch test_batch(size_t batch, size_t length, Random random) const override;
@@ -39,11 +45,20 @@ class ListopsTask final : public Task {
 
  private:
   using Tokens = std::vector<int32_t>;
-  /// One expression of a fitting length, and its value.
-  int32_t draw_expression(size_t length, Tokens& tokens, Random& random) const;
-  int32_t grow(size_t level, size_t length, Tokens& tokens, Random& random) const;
+  size_t shortest_in_tests(size_t length) const {
+    return test_shortest_ == 0 || length < test_shortest_ ? shortest_ : test_shortest_;
+  }
+  /// Sequences filled with expressions: next(room, tokens) draws one and returns its value, or -1
+  /// to leave the rest to pads.
+  template <class Next>
+  Batch drawn(size_t batch, size_t length, Next&& next) const;
+  /// One expression of `shortest` to `length` tokens, and its value.
+  int32_t draw_expression(size_t shortest, size_t length, size_t most, Tokens& tokens,
+                          Random& random) const;
+  int32_t grow(size_t level, size_t length, size_t most, Tokens& tokens, Random& random) const;
 
-  size_t shortest_ = 501, depth_ = 10, arguments_ = 10;
+  size_t shortest_ = 501, test_shortest_ = 0, depth_ = 10, arguments_ = 10, fewest_arguments_ = 0;
+  bool packed_ = false;
 };
 
 }  // namespace gnomon

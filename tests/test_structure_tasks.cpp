@@ -10,6 +10,10 @@ using namespace gnomon;
 
 namespace {
 
+bool equal(const Index& a, const Index& b) {
+  return a.shape() == b.shape() && std::equal(a.begin(), a.end(), b.begin());
+}
+
 // The answers of k hops, by searching in strings: '~' is undefined.
 std::string hop_by_string(const std::string& text, size_t k) {
   std::string answers;
@@ -123,6 +127,57 @@ TEST_CASE("listops: an expression, then pads; its value is the target at its las
     }
 }
 
+TEST_CASE("listops: tests that are long enough may leave out short expressions") {
+  const auto task = make_task("listops", {{"shortest", "20"}, {"test-shortest", "60"}});
+  const auto shortest = [](const Batch& batch) {
+    const auto [B, N] = dims<2>(batch.tokens, "tokens");
+    std::ptrdiff_t least = static_cast<std::ptrdiff_t>(N);
+    for (size_t b = 0; b < B; ++b)
+      least = std::min(
+          least, std::find(batch.tokens.row(b), batch.tokens.row(b) + N, 15) - batch.tokens.row(b));
+    return least;
+  };
+  CHECK(shortest(task->test_batch(60, 90, Random(1))) >= 60);
+  for (const Batch& batch :
+       {task->train_batch(60, 90, Random(1)), task->test_batch(60, 59, Random(1))}) {
+    CHECK(shortest(batch) >= 20);
+    CHECK(shortest(batch) < 40);
+  }
+}
+
+TEST_CASE("listops: in training, fewer arguments at most and no room for pads, if asked for") {
+  const auto task =
+      make_task("listops",
+                {{"shortest", "4"}, {"depth", "2"}, {"fewest-arguments", "2"}, {"packed", "true"}});
+  constexpr size_t B = 400, N = 40;
+  const Batch batch = task->train_batch(B, N, Random(1));
+  CHECK(equal(batch.targets, task->oracle(batch)));
+  std::vector<size_t> of_two_to_ten(11);
+  size_t expressions = 0;
+  for (size_t b = 0; b < B; ++b) {
+    const int32_t *token = batch.tokens.row(b), *target = batch.targets.row(b);
+    size_t begin = 0;
+    for (size_t n = 0; n < N; ++n)
+      if (target[n] >= 0) {
+        ++of_two_to_ten.at(n - begin - 1);
+        ++expressions;
+        begin = n + 1;
+      }
+    CHECK(N - begin < 4);  // not even the shortest would fit
+    CHECK(std::count(token + begin, token + N, 15) == static_cast<std::ptrdiff_t>(N - begin));
+  }
+  CHECK(expressions > 4 * B);
+  // The most is uniform in 2 to 10, the number in 2 to the most: two in 0.31 of all, ten in 0.012
+  // (but for the last of a sequence, which are shorter).
+  const double two = static_cast<double>(of_two_to_ten[2]) / static_cast<double>(expressions);
+  CHECK(two > 0.31);
+  CHECK(two < 0.5);
+  CHECK(of_two_to_ten[10] > 0);
+  // Tests are as they always were.
+  const auto plain = make_task("listops", {{"shortest", "4"}, {"depth", "2"}});
+  CHECK(equal(task->test_batch(9, N, Random(1)).tokens, plain->test_batch(9, N, Random(1)).tokens));
+}
+
 TEST_CASE("listops: operations, digits and numbers of arguments are uniform, one child in four") {
   // On two levels the outermost operation has digits only.
   const auto flat = make_task("listops", {{"shortest", "4"}, {"depth", "2"}});
@@ -155,6 +210,14 @@ TEST_CASE("listops: operations, digits and numbers of arguments are uniform, one
   near(at[3], 9.0 / 16, draws);
   near(at[6], 6.0 / 16, draws);
   near(at[9], 1.0 / 16, draws);
+}
+
+TEST_CASE("listops: the fewest arguments are two, or as many as there may be") {
+  for (const char* fewest : {"1", "11"})
+    CHECK(sentence([&] {
+            make_task("listops", {{"fewest-arguments", fewest}});
+          }) == fmt::format("--fewest-arguments: expected 0, or 2 to the 10 of --arguments, got {}",
+                            fewest));
 }
 
 TEST_CASE("listops: lengths that no expression has are a usage error") {

@@ -41,6 +41,7 @@
 #include "core/ops/sum_last.hpp"
 #include "core/ops/swap_axes.hpp"
 #include "core/ops/tanh.hpp"
+#include "core/ops/tree_recurrence.hpp"
 
 namespace gnomon {
 namespace {
@@ -58,6 +59,9 @@ const Index kRead({2, 3, 1, 4}, {0, -1, 2,  -1, 1, -1, 1, 1, 0, -1, 2, -1,  //
                                  0, -1, -1, -1, 1, -1, 0, 0, 0, -1, 0, 0});
 const Array kAllowed({2, 3, 1, 4}, {1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 0,  //
                                     1, 1, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1});
+// Earlier tokens only: some twice, some never.
+const Index kEarlier({2, 4, 2}, {-1, -1, 0, -1, 0, 0, 1, 2,  //
+                                 -1, -1, -1, 0, -1, -1, 1, 1});
 Targets to_three_rows(const Index& to) { return Targets(to, 2, 3, "gradcheck: to"); }
 
 }  // namespace
@@ -235,6 +239,11 @@ std::vector<OpCase> gradient_cases() {
       {"swap_axes", [](V v) { return swap_axes(v[0], 1, 3); }, {{2, 3, 2, 4, 2}}},
       {"swap_axes last two", [](V v) { return swap_axes(v[0], 2, 1); }, {{2, 3, 5}}},
       {"tanh", [](V v) { return tanh(v[0]); }, {{3, 7}}},
+      {"tree_recurrence",
+       [](V v) {
+    return tree_recurrence(v[0], kEarlier, {v[1], v[2], v[3]});
+       },
+       {{2, 4, 5}, {5, 6}, {12, 5}, {12}}},
       };
   for (OpCase& c : attention_gradient_cases()) cases.push_back(std::move(c));
   std::stable_sort(cases.begin(), cases.end(),
