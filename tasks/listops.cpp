@@ -77,8 +77,10 @@ Batch ListopsTask::train_batch(size_t batch, size_t length, Random random) const
     return fewest_arguments_ == 0 ? arguments_ : draw_length(random, fewest_arguments_, arguments_);
   };
   return drawn(batch, length, [&](size_t room, Tokens& tokens) {
-    if (room < length && (!packed_ || room < shortest_)) return -1;
-    return draw_expression(shortest_, room, most(), tokens, random);
+    if (room == length) return draw_expression(shortest_, length, most(), tokens, random);
+    if (!packed_ || room < shortest_) return -1;
+    constexpr size_t kPatience = 10'000;  // what is left may be a length that no expression has
+    return try_expression(kPatience, shortest_, room, most(), tokens, random);
   });
 }
 
@@ -105,14 +107,21 @@ Batch ListopsTask::drawn(size_t batch, size_t length, Next&& next) const {
   return made;
 }
 
-int32_t ListopsTask::draw_expression(size_t shortest, size_t length, size_t most, Tokens& tokens,
-                                     Random& random) const {
-  constexpr size_t kPatience = 1'000'000;
-  for (size_t attempt = 0; attempt < kPatience; ++attempt) {
+int32_t ListopsTask::try_expression(size_t patience, size_t shortest, size_t length, size_t most,
+                                    Tokens& tokens, Random& random) const {
+  for (size_t attempt = 0; attempt < patience; ++attempt) {
     tokens.clear();
     const int32_t value = grow(1, length, most, tokens, random);
     if (tokens.size() >= shortest && tokens.size() <= length) return value;
   }
+  return -1;
+}
+
+int32_t ListopsTask::draw_expression(size_t shortest, size_t length, size_t most, Tokens& tokens,
+                                     Random& random) const {
+  constexpr size_t kPatience = 1'000'000;
+  const int32_t value = try_expression(kPatience, shortest, length, most, tokens, random);
+  if (value >= 0) return value;
   fail(
       Exit::usage,
       "listops: none of {} random expressions has {} to {} tokens; allow shorter ones (--shortest) "

@@ -52,7 +52,10 @@ class ListopsTask final : public Task {
   /// to leave the rest to pads.
   template <class Next>
   Batch drawn(size_t batch, size_t length, Next&& next) const;
-  /// One expression of `shortest` to `length` tokens, and its value.
+  /// One expression of `shortest` to `length` tokens, and its value; -1: none of so many fitted.
+  int32_t try_expression(size_t patience, size_t shortest, size_t length, size_t most,
+                         Tokens& tokens, Random& random) const;
+  /// The same, and where none fits Error(Exit::usage).
   int32_t draw_expression(size_t shortest, size_t length, size_t most, Tokens& tokens,
                           Random& random) const;
   int32_t grow(size_t level, size_t length, size_t most, Tokens& tokens, Random& random) const;

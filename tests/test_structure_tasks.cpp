@@ -178,6 +178,22 @@ TEST_CASE("listops: in training, fewer arguments at most and no room for pads, i
   CHECK(equal(task->test_batch(9, N, Random(1)).tokens, plain->test_batch(9, N, Random(1)).tokens));
 }
 
+TEST_CASE("listops: what no expression can fill stays pads") {
+  // Two arguments: 4, 7, 10, ... tokens.
+  const auto task =
+      make_task("listops", {{"shortest", "5"}, {"arguments", "2"}, {"packed", "true"}});
+  const Batch batch = task->train_batch(50, 20, Random(1));
+  size_t unfilled = 0;
+  for (size_t b = 0; b < 50; ++b) {
+    const int32_t* token = batch.tokens.row(b);
+    const auto pads = std::count(token, token + 20, 15);
+    CHECK((pads < 5 || pads == 6));
+    unfilled += pads == 6;
+  }
+  CHECK(unfilled > 0);
+  CHECK(equal(batch.targets, task->oracle(batch)));
+}
+
 TEST_CASE("listops: operations, digits and numbers of arguments are uniform, one child in four") {
   // On two levels the outermost operation has digits only.
   const auto flat = make_task("listops", {{"shortest", "4"}, {"depth", "2"}});

@@ -8,16 +8,19 @@
 
 namespace gnomon {
 
+/// On registers: x s, and how a gradient g goes back through it.
+constexpr auto silu_value = [](auto x) { return x / (real{1} + xsimd::exp(-x)); };
+constexpr auto silu_slope = [](auto g, auto x) {
+  const auto s = real{1} / (real{1} + xsimd::exp(-x));
+  return g * s * (real{1} + x * (real{1} - s));
+};
+
 /// The smooth gate of Elfwing et al., "Sigmoid-weighted linear units" (2018).
 inline Var silu(const Var& x) {
-  Array y = simd::mapped([](auto v) { return v / (real{1} + xsimd::exp(-v)); }, x.value());
+  Array y = simd::mapped(silu_value, x.value());
   return record("silu", y, {x}, [x = x.value()](const Array& dy, Inputs in) {
     auto [dx, beta] = in.blend(0);
-    const auto slope = [](auto g, auto v) {
-      const auto s = real{1} / (real{1} + xsimd::exp(-v));
-      return g * s * (real{1} + v * (real{1} - s));
-    };
-    simd::blend(dx, beta, slope, dy, x);
+    simd::blend(dx, beta, silu_slope, dy, x);
   });
 }
 

@@ -15,6 +15,7 @@
 
 #include "core/counters.hpp"
 #include "core/gemm.hpp"
+#include "core/ops/silu.hpp"
 #include "core/simd/sums.hpp"
 #include "core/tape.hpp"
 
@@ -27,8 +28,6 @@ struct TreeWeights {
 };
 
 namespace detail {
-
-constexpr auto tree_silu = [](auto v) { return v / (real{1} + xsimd::exp(-v)); };
 
 /// One token. z [(R + 2) D]: M u, in; the gates and tanh(c), out. r [R D]: what was read. -> s [D]
 inline void join(size_t R, size_t D, const real* m, const real* r, real* z, real* s) {
@@ -73,7 +72,7 @@ inline Array tree_recurrence_step(const Array& x, const Array& r, const TreeWeig
   const size_t D = (G - width) / 2, R = width / D;
   Array v = x.clone(), z({G}), s({D});
   gemm(1, F, width, {r.data(), width}, {by.read.value().data(), width, true}, v.data(), F, 1);
-  const Array u = simd::mapped(detail::tree_silu, v);
+  const Array u = simd::mapped(silu_value, v);
   gemm(1, G, F, {u.data(), F}, {by.gates.value().data(), F, true}, z.data(), G);
   detail::join(R, D, by.gate_bias.value().data(), r.data(), z.data(), s.data());
   return s;
@@ -114,7 +113,7 @@ inline Var tree_recurrence(const Var& x, const Index& to, const TreeWeights& by)
       gemm(end - begin, F, R * D, at(r, first), {by.read.value().data(), R * D, true}, v.row(first),
            N * F, 1);
       for (size_t row = first; row < end * N; row += N)
-        simd::map_range(F, u.row(row), detail::tree_silu, v.row(row));
+        simd::map_range(F, u.row(row), silu_value, v.row(row));
       gemm(end - begin, G, F, at(u, first), {by.gates.value().data(), F, true}, z.row(first),
            N * G);
       for (size_t row = first; row < end * N; row += N)
@@ -137,13 +136,7 @@ inline Var tree_recurrence(const Var& x, const Index& to, const TreeWeights& by)
           detail::join_back(R, D, r.row(row), z.row(row), ds.row(row), dz.row(row), dr.row(b));
         gemm(count, F, G, at(dz, first), {M.data(), F}, dv.row(first), N * F);
         for (size_t row = first; row < end * N; row += N)
-          simd::map_range(
-              F, dv.row(row),
-              [](auto g, auto v) {
-            const auto p = real{1} / (real{1} + xsimd::exp(-v));
-            return g * p * (real{1} + v * (real{1} - p));
-              },
-              dv.row(row), v.row(row));
+          simd::map_range(F, dv.row(row), silu_slope, dv.row(row), v.row(row));
         gemm(count, R * D, F, at(dv, first), {U.data(), R * D}, dr.data(), R * D, 1);
         for (size_t b = 0, row = first; b < count; ++b, row += N)
           for (size_t k = 0; k < R; ++k)

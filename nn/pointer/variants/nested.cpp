@@ -14,6 +14,7 @@
 // --closing): a strong prior, to be named beside results. Nothing is left to choose but what to do
 // with what is read. Told nothing, it is a plain recurrence.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
