@@ -21,7 +21,7 @@ TEST_CASE("gemm: every transposition at ragged sizes around the tile, gaps betwe
   });
 }
 
-TEST_CASE("gemm: alpha and beta; beta 0 does not read C") {
+TEST_CASE("gemm: alpha and beta, and beta 0 does not read C") {
   for (const real beta : {real(0), real(1), real(-0.5)})
     for (const real alpha : {real(1), real(0), real(-2.5)})
       for (size_t m : {1, 130})

@@ -156,7 +156,7 @@ TEST_CASE("inspect: text may hold anything, and is shown byte by byte") {
   CHECK(json.at("target").at(16) == "");
 }
 
-TEST_CASE("inspect: a torn last line is left out; what is no line of ours is refused") {
+TEST_CASE("inspect: a torn last line is left out, what is no line of ours is refused") {
   const Folder torn, broken;
   const auto with_end = [](const std::string& end) {
     return [end](const std::string& text) { return text + end; };

@@ -53,7 +53,7 @@ TEST_CASE("nested: lists begin anew, and their ends point before and within them
   CHECK(broken.to(1) == Places{-1, -1, -1, -1});
 }
 
-TEST_CASE("nested: within a list nothing is known of what came before it; after it, all is") {
+TEST_CASE("nested: within a list nothing is known of what came before it, after it all is") {
   Lists lists({5, 1, 3, 1, 4, 2, 6, 2, 7});
   const Array before = lists.run().features.value();
   lists.features(0, 2, 1) += 1;  // of the 3

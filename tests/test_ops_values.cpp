@@ -242,7 +242,7 @@ TEST_CASE("ops: affine and matmul against a loop, transposed or not, at the bord
   }
 }
 
-TEST_CASE("ops: cross_entropy of known numbers; a row without a target sends nothing back") {
+TEST_CASE("ops: cross_entropy of known numbers, and a row without a target sends nothing back") {
   CHECK(cross_entropy(zeros({2, 20}), Index({2}, {3, 19})).value().item() ==
         doctest::Approx(std::log(20.0)));
   for (const size_t V : kWidths) {

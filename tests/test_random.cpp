@@ -69,7 +69,7 @@ TEST_CASE("random: a copy replays, the original goes on") {
   CHECK_FALSE(equal_bits(random.normal({100}), first));
 }
 
-TEST_CASE("random: seeds, streams and splits differ; splitting does not advance") {
+TEST_CASE("random: seeds, streams and splits differ, splitting does not advance") {
   Random root(1);
   const uint64_t next = Random(1).bits();
   std::vector<uint64_t> draws = {Random(2).bits(),

@@ -75,7 +75,7 @@ TEST_CASE("recall: what comparing every pair counts") {
   }
 }
 
-TEST_CASE("recall: dense candidates hold every argmax; equal keys count as one") {
+TEST_CASE("recall: dense candidates hold every argmax, equal keys count as one") {
   const auto measured = [](const std::string& sources) {
     PointerChainEncoder encoder(
         EncoderConfig{.layers = 2, .width = 8, .heads = 2, .feed_forward = 8},

@@ -19,7 +19,7 @@ bool plausible(size_t count, double p, size_t draws) {
 
 }  // namespace
 
-TEST_CASE("induction: two triggers, the first anywhere, the second last; only the last is scored") {
+TEST_CASE("induction: two triggers, the first anywhere, the second last and alone scored") {
   const auto task = make_task("induction", {{"symbols", "5"}});
   CHECK(task->vocabulary() == 6);
   const size_t N = 9, draws = 4000;
@@ -41,7 +41,7 @@ TEST_CASE("induction: two triggers, the first anywhere, the second last; only th
   for (size_t s = 0; s < 5; ++s) CHECK(plausible(symbols[s], 0.2, draws * (N - 2)));
 }
 
-TEST_CASE("selective-copy: symbols in noise, then a marker for each; every set of places") {
+TEST_CASE("selective-copy: symbols in noise, then a marker for each, every set of places") {
   const auto task =
       make_task("selective-copy", {{"payload", "2"}, {"symbols", "4"}, {"noise-symbols", "3"}});
   CHECK(task->vocabulary() == 8);

@@ -106,7 +106,7 @@ TEST_CASE("listops: the oracle evaluates as the Arena does") {
   CHECK(value("[MED 3 3 4 9 ]") == 3);
 }
 
-TEST_CASE("listops: an expression, then pads; its value is the target at its last token") {
+TEST_CASE("listops: an expression, then pads, its value is the target at its last token") {
   const auto task = make_task("listops", {{"shortest", "20"}});
   const size_t N = 90;
   for (const Batch& batch :

@@ -263,7 +263,7 @@ TEST_CASE("every task: the example of its header is what the generator makes") {
   }
 }
 
-TEST_CASE("copy: payload, gap, delimiter, payload; only the copy is scored") {
+TEST_CASE("copy: payload, gap, delimiter, payload, and only the copy is scored") {
   const auto task = make_task("copy", {{"payload", "3"}, {"symbols", "5"}, {"gap-symbols", "2"}});
   CHECK(task->vocabulary() == 8);
   bool seen[8] = {};

@@ -70,8 +70,12 @@ having code 'xsimd::reduce\b' |
   fault "xsimd::reduce reads out of bounds in version 8.1: use core/simd/row.hpp"
 having code 'xsimd::rsqrt\b' |
   fault "xsimd::rsqrt is a 12-bit estimate, and does not compile for AVX-512: divide by sqrt"
+having code 'xsimd::haddp\b' | except '^core/simd/gather\.hpp:' |
+  fault "xsimd::haddp puts sums of sixteen floats in wrong places: use lanes_sums of core/simd/gather.hpp"
 having code 'xt::linalg\b' | fault "xt::linalg returns wrong shapes: use core/gemm.hpp"
 having code 'xt::load_npy\b' | fault "xt::load_npy trusts hostile files: use safetensors"
+having code 'TEST_CASE\("[^"]*;' |
+  fault "a ';' in the name of a test: ctest cuts the name there and runs nothing; use a comma"
 cat "$work/cmake" "$work/code" "$work/shell" >"$work/flags"
 having flags '-ff[a]st-math|"f[a]st-math"|-Of[a]st|-fun[s]afe-math' |
   fault "fast-math breaks NaN checks and bit-equal results: leave it off"
