@@ -18,7 +18,7 @@
 #include <xtensor/xadapt.hpp>
 #include <xtensor/xarray.hpp>
 
-#include "core/error.hpp"
+#include "core/base/error.hpp"
 #include "core/memory.hpp"
 
 namespace gnomon {

@@ -173,8 +173,8 @@ void gemm_packed(size_t m, size_t n, size_t k, Matrix a, Matrix b, real* c, size
       }
     });
   } catch (const dnnl::error& e) {
-    fail(Exit::internal, "gemm: oneDNN refused [{},{}] x [{},{}] of packed operands: {}", m, k, k,
-         n, e.what());
+    fail(Fault::misuse, "gemm: oneDNN refused [{},{}] x [{},{}] of packed operands: {}", m, k, k, n,
+         e.what());
   }
 }
 

@@ -1,6 +1,6 @@
 #include "core/parallel.hpp"
 
-#include "core/error.hpp"
+#include "core/base/error.hpp"
 
 namespace gnomon {
 namespace {

@@ -67,7 +67,7 @@ void Tape::examine(const char* op, const char* what, const Array& numbers) const
   ++counters.finite_checks;
   const bool finite =
       std::all_of(numbers.begin(), numbers.end(), [](real v) { return std::isfinite(v); });
-  if (!finite) fail(Exit::diverged, "{}: the {} {} is not finite", op, what, numbers.shape());
+  if (!finite) fail(Fault::diverged, "{}: the {} {} is not finite", op, what, numbers.shape());
 }
 
 void Tape::send_back(const Node& node, const Array& dy) const {

@@ -101,7 +101,7 @@ class Tape {
   size_t bytes_kept() const;
 
   /// Examine every value and gradient from now on; the first that is not finite throws
-  /// Error(Exit::diverged) naming its op. Slow: for finding where a loss went wrong.
+  /// Error(Fault::diverged) naming its op. Slow: for finding where a loss went wrong.
   void check_finite(bool on) { check_finite_ = on; }
   bool checks_finite() const { return check_finite_; }
 

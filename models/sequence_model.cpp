@@ -20,8 +20,7 @@ std::vector<const MixerKind*> chosen_kinds(const std::string& names,
     if (kind == kinds.end()) {
       std::vector<std::string> known;
       for (const auto& [k, unused] : kinds) known.push_back(k);
-      fail(Exit::usage, "--mixers: expected kinds among {}, got '{}'", fmt::join(known, ", "),
-           name);
+      fail_option("mixers", "expected kinds among {}, got '{}'", fmt::join(known, ", "), name);
     }
     chosen.push_back(kind->second.get());
   }
@@ -60,7 +59,7 @@ Var SequenceModel::embed(const Index& tokens, size_t first) const {
   const auto [B, N] = dims<2>(tokens, "model: tokens [B,N]");
   const Var h = tokens_(tokens);
   if (first + N > longest())
-    fail(Exit::usage,
+    fail(Fault::option,
          "model: tokens [B,N]: expected at most --max-length = {} tokens for learned positions, "
          "got {}",
          max_length_, first + N);

@@ -34,7 +34,7 @@ class SequenceModel final : public Module {
     void declare(Fields& f);
   };
   using Kinds = std::map<std::string, std::unique_ptr<MixerKind>>;
-  /// Throws Error(Exit::usage) for an unknown kind of mixer, or options that do not fit each other.
+  /// Throws Error(Fault::option) for an unknown kind of mixer, or options that do not fit.
   SequenceModel(const Config& config, size_t vocabulary, const Kinds& kinds);
 
   /// tokens [B,N] in pass.tokens -> features [B,N,D] and the pointers of every layer.
@@ -57,11 +57,11 @@ class SequenceModel final : public Module {
   /// of pointers, O(n) in one of attention. Copies go on independently; the model must outlive it.
   class Memory {
    public:
-    /// Throws Error(Exit::usage) for `iterations` (see Pass) where no layer is shared.
+    /// Throws Error(Fault::option) for `iterations` (see Pass) where no layer is shared.
     explicit Memory(const SequenceModel& model, std::optional<size_t> iterations = {})
         : model_(&model), encoder_(model.encoder_, iterations) {}
     /// The next token -> the logits [V] of the one after it. Throws Error for a token outside
-    /// [0,V), Error(Exit::usage) for more tokens than there are learned positions.
+    /// [0,V), Error(Fault::option) for more tokens than there are learned positions.
     Array step(int32_t token);
     size_t length() const { return encoder_.length(); }
 
@@ -95,7 +95,7 @@ class ModelKind {
   explicit ModelKind(SequenceModel::Config defaults);
   /// The trunk's options, and those of every kind of mixer.
   void declare(Fields& f);
-  /// Not yet initialised. Throws Error(Exit::usage) for options that do not fit each other.
+  /// Not yet initialised. Throws Error(Fault::option) for options that do not fit each other.
   std::unique_ptr<SequenceModel> make(size_t vocabulary) const;
   SequenceModel::Config config;
 

@@ -10,10 +10,10 @@ namespace gnomon {
 /// does nothing otherwise (Srivastava et al., "Dropout", JMLR 2014, scaled at training time).
 class Dropout {
  public:
-  /// Throws Error(Exit::usage) unless 0 <= rate < 1.
+  /// Throws Error(Fault::option) unless 0 <= rate < 1.
   explicit Dropout(double rate) : rate_(rate) {
     if (!(rate >= 0 && rate < 1))
-      fail(Exit::usage, "--dropout: expected a number from 0 and below 1, got {}", rate);
+      fail_option("dropout", "expected a number from 0 and below 1, got {}", rate);
   }
 
   /// x [...] -> [...]; draws from `noise` only when training at a rate above 0.

@@ -66,14 +66,12 @@ class Encoder::Layer final : public Module {
 Encoder::Encoder(const EncoderConfig& config, const std::vector<const MixerKind*>& kinds)
     : depth_(config.layers), share_(config.share), recompute_(config.recompute) {
   if (config.width % config.heads != 0)
-    fail(Exit::usage, "--width: expected a multiple of --heads = {}, got {}", config.heads,
-         config.width);
+    fail_option("width", "expected a multiple of --heads = {}, got {}", config.heads, config.width);
   if (kinds.size() != 1 && kinds.size() != config.layers)
-    fail(Exit::usage, "--mixers: expected one kind for all layers or {} kinds, got {}",
-         config.layers, kinds.size());
+    fail_option("mixers", "expected one kind for all layers or {} kinds, got {}", config.layers,
+                kinds.size());
   if (share_ && kinds.size() != 1)
-    fail(Exit::usage, "--mixers: expected one kind for the one layer of --share, got {}",
-         kinds.size());
+    fail_option("mixers", "expected one kind for the one layer of --share, got {}", kinds.size());
   for (size_t l = 0; l < (share_ ? 1 : depth_); ++l)
     layers_.push_back(
         &add<Layer>(fmt::format("layers.{}", l), config, *kinds[kinds.size() == 1 ? 0 : l], l));
@@ -82,10 +80,10 @@ Encoder::Encoder(const EncoderConfig& config, const std::vector<const MixerKind*
 
 size_t Encoder::passes(std::optional<size_t> iterations) const {
   if (iterations && !share_)
-    fail(Exit::usage,
-         "--iterations: expected a model trained with --share, whose one layer can be repeated, "
-         "got one with {} of its own",
-         depth_ == 1 ? "a layer" : fmt::format("{} layers", depth_));
+    fail_option("iterations",
+                "expected a model trained with --share, whose one layer can be repeated, "
+                "got one with {} of its own",
+                depth_ == 1 ? "a layer" : fmt::format("{} layers", depth_));
   return iterations.value_or(depth_);
 }
 
@@ -113,9 +111,9 @@ Mixed Encoder::forgetful(size_t l, const Var& h, const Pointers& below, Pass& pa
     mixed = layer(l)(h, below, pass);
   }
   if (!mixed.pointers.distribution.empty() || !mixed.pointers.log_probability.value().empty())
-    fail(Exit::usage,
-         "--recompute: expected layers that learn by their features alone, got --credit or "
-         "--hand-on distribution, whose gradients go from layer to layer beside them");
+    fail_option("recompute",
+                "expected layers that learn by their features alone, got --credit or "
+                "--hand-on distribution, whose gradients go from layer to layer beside them");
   mixed.features = recomputed(h, mixed.features.value(), [this, l, below, replay](const Var& x) {
     Pass again = replay;
     again.watch = {};  // the first time was seen

@@ -34,16 +34,16 @@ struct Encoded {
 class Encoder final : public Module {
  public:
   /// `kinds`: the kind of mixer of each layer (one entry serves all layers).
-  /// Throws Error(Exit::usage): D not divisible by H, or as many kinds as fit nothing.
+  /// Throws Error(Fault::option): D not divisible by H, or as many kinds as fit nothing.
   Encoder(const EncoderConfig& config, const std::vector<const MixerKind*>& kinds);
-  /// Throws Error(Exit::usage) for pass.iterations where no layer is shared.
+  /// Throws Error(Fault::option) for pass.iterations where no layer is shared.
   Encoded operator()(const Var& embedded, Pass& pass) const;
 
   /// One sequence, one token at a time: what operator() gives outside of training, without a tape.
   /// Copies go on independently. The encoder must outlive it.
   class Memory {
    public:
-    /// Throws Error(Exit::usage) for `iterations` (see Pass) where no layer is shared.
+    /// Throws Error(Fault::option) for `iterations` (see Pass) where no layer is shared.
     explicit Memory(const Encoder& encoder, std::optional<size_t> iterations = {});
     /// The next token and its embedding [1,1,D] -> its features [1,1,D], and its pointers [1,1,H]
     /// of every layer, or pass of a shared one.

@@ -18,7 +18,7 @@ Var RmsNorm::operator()(const Var& x) const { return rms_norm(x, weight_); }
 std::unique_ptr<Norm> make_norm(const std::string& kind, size_t width) {
   if (kind == "layer") return std::make_unique<LayerNorm>(width);
   if (kind == "rms") return std::make_unique<RmsNorm>(width);
-  fail(Exit::usage, "--norm: expected layer or rms, got '{}'", kind);
+  fail_option("norm", "expected layer or rms, got '{}'", kind);
 }
 
 }  // namespace gnomon

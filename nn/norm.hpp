@@ -37,7 +37,7 @@ class RmsNorm final : public Norm {
   const Var& weight_;
 };
 
-/// "layer" or "rms"; throws Error(Exit::usage) for another kind.
+/// "layer" or "rms"; throws Error(Fault::option) for another kind.
 std::unique_ptr<Norm> make_norm(const std::string& kind, size_t width);
 
 }  // namespace gnomon

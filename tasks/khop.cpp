@@ -28,7 +28,7 @@ std::string KhopTask::spell(int32_t token) const {
 
 void KhopTask::prepare() {
   if (test_hops_ > hops_)
-    fail(Exit::usage, "--test-hops: expected at most the {} of --hops, got {}", hops_, test_hops_);
+    fail_option("test-hops", "expected at most the {} of --hops, got {}", hops_, test_hops_);
 }
 
 Batch KhopTask::train_batch(size_t batch, size_t length, Random random) const {

@@ -25,7 +25,7 @@ namespace gnomon {
 class KhopTask final : public Task {
  public:
   void declare(Fields& f) override;
-  /// Throws Error(Exit::usage) when `test-hops` is more than `hops`.
+  /// Throws Error(Fault::option) when `test-hops` is more than `hops`.
   void prepare() override;
   size_t vocabulary() const override { return symbols_ + 1 + hops_ + 1; }
   std::string spell(int32_t token) const override;

@@ -48,8 +48,8 @@ void ListopsTask::declare(Fields& f) {
 
 void ListopsTask::prepare() {
   if (fewest_arguments_ == 1 || fewest_arguments_ > arguments_)
-    fail(Exit::usage, "--fewest-arguments: expected 0, or 2 to the {} of --arguments, got {}",
-         arguments_, fewest_arguments_);
+    fail_option("fewest-arguments", "expected 0, or 2 to the {} of --arguments, got {}", arguments_,
+                fewest_arguments_);
 }
 
 std::string ListopsTask::spell(int32_t token) const {
@@ -123,7 +123,7 @@ int32_t ListopsTask::draw_expression(size_t shortest, size_t length, size_t most
   const int32_t value = try_expression(kPatience, shortest, length, most, tokens, random);
   if (value >= 0) return value;
   fail(
-      Exit::usage,
+      Fault::option,
       "listops: none of {} random expressions has {} to {} tokens; allow shorter ones (--shortest) "
       "or longer ones (--length, --depth, --arguments)",
       kPatience, shortest, length);

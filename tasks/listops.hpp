@@ -34,7 +34,7 @@ class ListopsTask final : public Task {
   std::string spell(int32_t token) const override;
   std::string length_meaning() const override { return "longest expression, in tokens"; }
   size_t shortest_length() const override { return shortest_; }
-  /// Both have expressions of a shortest length to `length` tokens. Throw Error(Exit::usage) when
+  /// Both have expressions of a shortest length to `length` tokens. Throw Error(Fault::option) when
   /// expressions so long are next to impossible at this depth.
   Batch train_batch(size_t batch, size_t length, Random random) const override;
   Batch test_batch(size_t batch, size_t length, Random random) const override;
@@ -55,7 +55,7 @@ class ListopsTask final : public Task {
   /// One expression of `shortest` to `length` tokens, and its value; -1: none of so many fitted.
   int32_t try_expression(size_t patience, size_t shortest, size_t length, size_t most,
                          Tokens& tokens, Random& random) const;
-  /// The same, and where none fits Error(Exit::usage).
+  /// The same, and where none fits Error(Fault::option).
   int32_t draw_expression(size_t shortest, size_t length, size_t most, Tokens& tokens,
                           Random& random) const;
   int32_t grow(size_t level, size_t length, size_t most, Tokens& tokens, Random& random) const;

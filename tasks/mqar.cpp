@@ -46,11 +46,11 @@ std::string MqarTask::spell(int32_t token) const {
 void MqarTask::prepare() {
   const size_t keys = vocabulary_ / 2 - 1, most = std::max(pairs_, test_pairs_);
   if (keys < most)
-    fail(Exit::usage, "--vocabulary: {} pairs need one of at least {}, got {}", most,
-         2 * (most + 1), vocabulary_);
+    fail_option("vocabulary", "{} pairs need one of at least {}, got {}", most, 2 * (most + 1),
+                vocabulary_);
   if (fewest_pairs_ > pairs_)
-    fail(Exit::usage, "--fewest-pairs: expected at most the {} of --pairs, got {}", pairs_,
-         fewest_pairs_);
+    fail_option("fewest-pairs", "expected at most the {} of --pairs, got {}", pairs_,
+                fewest_pairs_);
 }
 
 Batch MqarTask::train_batch(size_t batch, size_t length, Random random) const {

@@ -27,7 +27,7 @@ namespace gnomon {
 class MqarTask final : public Task {
  public:
   void declare(Fields& f) override;
-  /// Throws Error(Exit::usage) when the vocabulary has fewer keys than there are pairs, or
+  /// Throws Error(Fault::option) when the vocabulary has fewer keys than there are pairs, or
   /// `fewest-pairs` is more than `pairs`.
   void prepare() override;
   size_t vocabulary() const override { return vocabulary_; }

@@ -4,8 +4,8 @@
 
 #include <optional>
 
+#include "core/base/registry.hpp"
 #include "core/random.hpp"
-#include "core/registry.hpp"
 #include "tasks/batch.hpp"
 
 namespace gnomon {
@@ -14,8 +14,8 @@ class Task {
  public:
   virtual ~Task() = default;
   virtual void declare(Fields&) {}
-  /// Called once after the options are set: checks them, reads files. Throws Error(Exit::usage) or
-  /// Error(Exit::input).
+  /// Called once after the options are set: checks them, reads files. Throws Error(Fault::option)
+  /// or Error(Fault::data).
   virtual void prepare() {}
   virtual size_t vocabulary() const = 0;
   /// How a person reads a token: a short word of printable ASCII.
@@ -25,12 +25,12 @@ class Task {
   /// The shortest sensible length.
   virtual size_t shortest_length() const = 0;
   /// Can batches of this length be made? The two calls below begin with this question; a program
-  /// asks it before it starts. Throws Error(Exit::usage) when the length is too short or too long
-  /// to count positions in 32 bits; a task whose data is finite adds Error(Exit::input).
+  /// asks it before it starts. Throws Error(Fault::option) when the length is too short or too long
+  /// to count positions in 32 bits; a task whose data is finite adds Error(Fault::data).
   virtual void check_length(size_t length) const {
     constexpr size_t longest = size_t{1} << 30;
     if (length < shortest_length() || length > longest)
-      fail(Exit::usage, "length ({}): expected {} to {}, got {}", length_meaning(),
+      fail(Fault::option, "length ({}): expected {} to {}, got {}", length_meaning(),
            shortest_length(), longest, length);
   }
   /// A batch to learn from; lengths may vary up to `length` from batch to batch.

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/file.hpp"
+#include "core/base/file.hpp"
 
 namespace gnomon {
 namespace {
@@ -54,12 +54,11 @@ std::string TextTask::spell(int32_t token) const {
 void TextTask::prepare() {
   const std::vector<std::string> names = split(files_, ',');
   if (names.empty() || std::find(names.begin(), names.end(), "") != names.end())
-    fail(Exit::usage, "--file: expected names of text files, separated by commas, got '{}'",
-         files_);
+    fail_option("file", "expected names of text files, separated by commas, got '{}'", files_);
   bytes_.clear();
   for (const std::string& name : names) {
     const std::string text = read_file(name, kMostBytes - bytes_.size());
-    if (text.empty()) fail(Exit::input, "text: {}: expected some text, got an empty file", name);
+    if (text.empty()) fail(Fault::data, "text: {}: expected some text, got an empty file", name);
     bytes_ += text;
   }
   const double kept = part_ * static_cast<double>(bytes_.size());
@@ -80,7 +79,7 @@ void TextTask::check_length(size_t length) const {
   Task::check_length(length);
   const size_t smaller = std::min(train().size(), validation().size());
   if (smaller < length + 1)
-    fail(Exit::input,
+    fail(Fault::data,
          "text: {}: {} bytes, split into {} to train and {} to test; a length of {} needs {} in "
          "each",
          files_, bytes_.size(), train().size(), validation().size(), length, length + 1);

@@ -20,14 +20,14 @@ namespace gnomon {
 class TextTask final : public Task {
  public:
   void declare(Fields& f) override;
-  /// Reads the files. Throws Error(Exit::usage) when none is named, Error(Exit::input) when one is
-  /// missing, no file or empty, or when they are too short to be split.
+  /// Reads the files. Throws Error(Fault::option) when none is named, Error(Fault::data) when one
+  /// is missing, no file or empty, or when they are too short to be split.
   void prepare() override;
   size_t vocabulary() const override { return 256; }
   std::string spell(int32_t token) const override;
   std::string length_meaning() const override { return "context, in bytes"; }
   size_t shortest_length() const override { return 1; }
-  /// Adds: Error(Exit::input) when a split has no room for a crop and its last target.
+  /// Adds: Error(Fault::data) when a split has no room for a crop and its last target.
   void check_length(size_t length) const override;
   Batch train_batch(size_t batch, size_t length, Random random) const override;
   Batch test_batch(size_t batch, size_t length, Random random) const override;

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "nn/checkpoint.hpp"
+#include "tools/training/checkpoint.hpp"
 
 namespace gnomon::testing {
 

@@ -9,7 +9,7 @@
 #include <iterator>
 #include <string>
 
-#include "core/error.hpp"
+#include "core/base/error.hpp"
 
 namespace gnomon {
 
@@ -46,12 +46,12 @@ inline std::string get(const std::string& path) {
 
 /// What `action` throws: its sentence, or "" when nothing. Any other exception passes through.
 template <class Action>
-std::string problem(Action action, Exit code) {
+std::string problem(Action action, Fault fault) {
   try {
     action();
   } catch (const Error& error) {
-    expect(error.code() == code, "expected exit code {}, got {}: {}", static_cast<int>(code),
-           static_cast<int>(error.code()), error.what());
+    expect(error.fault() == fault, "expected fault {}, got {}: {}", static_cast<int>(fault),
+           static_cast<int>(error.fault()), error.what());
     return error.what();
   }
   return "";

@@ -2,9 +2,10 @@
 // What an error says, as a string to compare.
 #pragma once
 
+#include <optional>
 #include <string>
 
-#include "core/error.hpp"
+#include "core/base/error.hpp"
 
 namespace gnomon {
 
@@ -19,15 +20,15 @@ std::string sentence(Act&& act) {
   return "(no error)";
 }
 
-/// The exit code of the Error that `act` throws; Exit::ok when it throws none.
+/// The kind of the Error that `act` throws; nothing when it throws none.
 template <class Act>
-Exit exit_code(Act&& act) {
+std::optional<Fault> fault_of(Act&& act) {
   try {
     act();
   } catch (const Error& error) {
-    return error.code();
+    return error.fault();
   }
-  return Exit::ok;
+  return std::nullopt;
 }
 
 }  // namespace gnomon

@@ -53,11 +53,11 @@ struct Numbers {
   bool operator==(const Numbers&) const = default;
 };
 
-inline std::string sentence(Exit code, const std::function<void()>& act) {
+inline std::string sentence(Fault fault, const std::function<void()>& act) {
   try {
     act();
   } catch (const Error& e) {
-    CHECK(e.code() == code);
+    CHECK(e.fault() == fault);
     return e.what();
   }
   FAIL("no error");

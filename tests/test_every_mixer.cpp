@@ -5,10 +5,10 @@
 #include "core/ops/mean.hpp"
 #include "core/ops/mul.hpp"
 #include "models/sequence_model.hpp"
-#include "nn/optimizer.hpp"
 #include "nn/pointer/candidates/source.hpp"
 #include "tests/stepped.hpp"
 #include "tests/with_threads.hpp"
+#include "tools/training/optimizer.hpp"
 
 using namespace gnomon;
 
@@ -173,7 +173,7 @@ TEST_CASE("every mixer: one token at a time gives what the whole sequence gives"
       try {
         stack = std::make_unique<Stack>(name, position);
       } catch (const Error& refused) {
-        CHECK(refused.code() == Exit::usage);
+        CHECK(refused.fault() == Fault::option);
         CHECK(position != std::string("none"));
         continue;
       }

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "core/fields.hpp"
+#include "core/base/fields.hpp"
 #include "tests/sentence.hpp"
 
 using namespace gnomon;
@@ -21,7 +21,7 @@ struct Settings {
     f.flag("hard", hard, "hard pointers");
     f.choice("order", order, {"none", "learned", "rotary"}, "positions");
     f.text("file", file, "input", [](const std::string& s) {
-      if (s == "bad") fail(Exit::usage, "--file: not this one");
+      if (s == "bad") fail(Fault::option, "--file: not this one");
     });
   }
 };
@@ -53,7 +53,7 @@ TEST_CASE("fields: every malformed integer is refused, and the value stays") {
                            "-18446744073709551609",
                            "seven"}) {
     CAPTURE(text);
-    CHECK(exit_code([&] { f.set("symbols", text); }) == Exit::usage);
+    CHECK(fault_of([&] { f.set("symbols", text); }) == Fault::option);
     CHECK(sentence([&] { f.set("symbols", text); }) ==
           fmt::format("--symbols: expected a whole number from 2 to 4096, got '{}'", text));
   }
@@ -66,7 +66,7 @@ TEST_CASE("fields: every malformed integer is refused, and the value stays") {
   CHECK(f.find("symbols")->value == "4096");
   const size_t most = std::numeric_limits<size_t>::max();
   CHECK(parse_integer("18446744073709551615", 0, most, "x") == most);
-  CHECK(exit_code([&] { parse_integer("18446744073709551616", 0, most, "x"); }) == Exit::usage);
+  CHECK(fault_of([&] { parse_integer("18446744073709551616", 0, most, "x"); }) == Fault::option);
 }
 
 TEST_CASE("fields: every malformed number is refused, and the value stays") {
@@ -78,7 +78,7 @@ TEST_CASE("fields: every malformed number is refused, and the value stays") {
         "0x10", "0.5x", " 0.5", "0.5 ", "0,5", "-1",   "-0.001",   "1.0001", "18446744073709551616",
         "+0.5", "1e",   "e5",   ".",    "--1"}) {
     CAPTURE(text);
-    CHECK(exit_code([&] { f.set("learning-rate", text); }) == Exit::usage);
+    CHECK(fault_of([&] { f.set("learning-rate", text); }) == Fault::option);
     CHECK(sentence([&] { f.set("learning-rate", text); }) ==
           fmt::format("--learning-rate: expected a number from 0 to 1, got '{}'", text));
   }
@@ -132,7 +132,7 @@ TEST_CASE("fields: an unknown name is a usage error with the nearest name") {
   Settings s;
   Fields f;
   s.declare(f);
-  CHECK(exit_code([&] { f.set("symbol", "3"); }) == Exit::usage);
+  CHECK(fault_of([&] { f.set("symbol", "3"); }) == Fault::option);
   CHECK(sentence([&] { f.set("symbol", "3"); }) ==
         "unknown option 'symbol'; did you mean 'symbols'?");
   CHECK(sentence([&] { f.set("learning_rate", "3"); }) ==

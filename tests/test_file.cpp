@@ -1,6 +1,6 @@
 // Files under accidents. The executable is linked with --wrap for the system calls below, so a test
 // can make the n-th of them fail, be interrupted, or do only part of its work.
-#include "core/file.hpp"
+#include "core/base/file.hpp"
 
 #include <doctest/doctest.h>
 #include <signal.h>
@@ -97,7 +97,7 @@ TEST_CASE("file: only regular files are read, and the sentence says what it was"
   put(folder / "long", "12345");
   REQUIRE(::symlink("long", (folder / "link").c_str()) == 0);
   const auto reading = [](std::string path) {
-    return problem([&] { read_file(path, 4); }, Exit::input);
+    return problem([&] { read_file(path, 4); }, Fault::data);
   };
   CHECK(reading(folder / "pipe") == folder / "pipe" + ": expected a regular file, got a pipe");
   CHECK(reading(folder.path()).ends_with("got a directory"));
@@ -116,12 +116,12 @@ TEST_CASE("file: a file that changes while it is read is noticed") {
   InputFile shrinking(path);
   shrinking.read(bytes, 4);
   std::filesystem::resize_file(path, 6);
-  CHECK(problem([&] { shrinking.read(bytes, 4); }, Exit::input) ==
+  CHECK(problem([&] { shrinking.read(bytes, 4); }, Fault::data) ==
         path + ": became shorter while it was read");
   InputFile growing(path);
   growing.read(bytes, growing.size());
   std::filesystem::resize_file(path, 7);
-  CHECK(problem([&] { growing.expect_end(); }, Exit::input) ==
+  CHECK(problem([&] { growing.expect_end(); }, Fault::data) ==
         path + ": became longer while it was read");
 }
 
@@ -131,7 +131,7 @@ TEST_CASE("file: an error while reading is reported, an interruption is not an e
   std::string sentence, text;
   {
     const With broken_disk({Call::read, 0, EIO});
-    sentence = problem([&] { read_file(folder / "f", 9); }, Exit::io);
+    sentence = problem([&] { read_file(folder / "f", 9); }, Fault::io);
   }
   CHECK(sentence == folder / "f" + ": cannot read: Input/output error");
   {
@@ -163,7 +163,7 @@ TEST_CASE("file: whichever system call fails, the old file is intact and nothing
       std::string sentence;
       {
         const With one(row.accident);
-        sentence = problem([&] { atomic_write(path, {"new ", "contents"}); }, Exit::io);
+        sentence = problem([&] { atomic_write(path, {"new ", "contents"}); }, Fault::io);
       }
       CHECK(sentence == path + ": " + row.reason);
       CHECK(get(path) == (exists ? "old" : ""));
@@ -190,7 +190,7 @@ TEST_CASE("file: interrupted calls are repeated, a folder that cannot sync is no
   std::string sentence;
   {
     const With folder_not_synced({Call::fsync, 1, EIO});
-    sentence = problem([&] { atomic_write(path, {"newer"}); }, Exit::io);
+    sentence = problem([&] { atomic_write(path, {"newer"}); }, Fault::io);
   }
   CHECK(sentence == folder.path() + ": cannot write to the disk: Input/output error");
   CHECK(get(path) == "newer");  // complete, though the disk may forget it
@@ -207,7 +207,7 @@ TEST_CASE("file: a limit on the file size stops a write half-way, the old file i
   const rlimit small{1000, before.rlim_max};
   REQUIRE(::setrlimit(RLIMIT_FSIZE, &small) == 0);
   const std::string sentence =
-      problem([&] { atomic_write(path, {std::string(5000, 'x')}); }, Exit::io);
+      problem([&] { atomic_write(path, {std::string(5000, 'x')}); }, Fault::io);
   ::setrlimit(RLIMIT_FSIZE, &before);
   ::signal(SIGXFSZ, handler);
   CHECK(sentence == path + ": cannot write: File too large");
@@ -219,7 +219,7 @@ TEST_CASE("file: places that cannot be written to") {
   const Folder folder;
   put(folder / "plain", "");
   const auto writing = [](std::string path) {
-    return problem([&] { atomic_write(path, {"x"}); }, Exit::io);
+    return problem([&] { atomic_write(path, {"x"}); }, Fault::io);
   };
   CHECK(writing(folder / "none/model")
             .ends_with("create a file beside it: No such file or directory"));
@@ -292,22 +292,22 @@ TEST_CASE("line log: errors") {
   const Folder folder;
   const std::string path = folder / "metrics.jsonl";
   LineLog log(path);
-  CHECK(problem([&] { log.write("two\nlines"); }, Exit::internal) != "");
+  CHECK(problem([&] { log.write("two\nlines"); }, Fault::misuse) != "");
   std::string full, lost;
   {
     const With disk_full({Call::write, 0, ENOSPC});
-    full = problem([&] { log.write("x"); }, Exit::io);
+    full = problem([&] { log.write("x"); }, Fault::io);
   }
   {
     const With broken_disk({Call::fsync, 0, EIO});
-    lost = problem([&] { log.sync(); }, Exit::io);
+    lost = problem([&] { log.sync(); }, Fault::io);
   }
   CHECK(full == path + ": cannot write: No space left on device");
   CHECK(lost == path + ": cannot write to the disk: Input/output error");
   CHECK(get(path) == "");
-  CHECK(problem([&] { LineLog(folder.path()); }, Exit::io).ends_with("Is a directory"));
-  CHECK(problem([&] { LineLog("/dev/null"); }, Exit::io).ends_with("got a device"));
-  CHECK(problem([&] { LineLog(folder / "no/log"); }, Exit::io)
+  CHECK(problem([&] { LineLog(folder.path()); }, Fault::io).ends_with("Is a directory"));
+  CHECK(problem([&] { LineLog("/dev/null"); }, Fault::io).ends_with("got a device"));
+  CHECK(problem([&] { LineLog(folder / "no/log"); }, Fault::io)
             .ends_with("No such file or directory"));
 }
 
@@ -328,5 +328,5 @@ TEST_CASE("line log: resuming drops a torn last line and the lines past a step")
   }
   LineLog::truncate_after(folder / "none", below_3);
   CHECK(!std::filesystem::exists(folder / "none"));
-  CHECK(problem([&] { LineLog::truncate_after(folder.path(), below_3); }, Exit::input) != "");
+  CHECK(problem([&] { LineLog::truncate_after(folder.path(), below_3); }, Fault::data) != "");
 }

@@ -206,10 +206,10 @@ TEST_CASE("simd: dots and weighted_sum equal the plain loop at ragged sizes") {
         CHECK(differs(
                   sum,
                   [&](size_t e) {
-          double total = beta == 0 ? 0.0 : double{before.data()[e]};
-          for (size_t i = 0; i < count; ++i)
-            total += 0.5 * double{w.data()[i]} * double{rows(i, e)};
-          return total;
+                    double total = beta == 0 ? 0.0 : double{before.data()[e]};
+                    for (size_t i = 0; i < count; ++i)
+                      total += 0.5 * double{w.data()[i]} * double{rows(i, e)};
+                    return total;
                   },
                   1e-5) == "");
       }

@@ -15,10 +15,11 @@ constexpr auto kFull = [](auto&&... arguments) { gemm(arguments...); };
 TEST_CASE("gemm: the self test passes") { CHECK_NOTHROW(gemm_self_test()); }
 
 TEST_CASE("gemm: every transposition at ragged sizes around the tile, gaps between the rows") {
-  every_product({1, 127, 128, 257}, {1, 17, 129}, {1, 5, 131},
-                [](size_t m, size_t n, size_t k, bool transpose_a, bool transpose_b) {
-    REQUIRE(wrong_elements(kFull, m, n, k, transpose_a, transpose_b, k % 2 ? 3 : 0, 0, 1) == 0);
-  });
+  every_product(
+      {1, 127, 128, 257}, {1, 17, 129}, {1, 5, 131},
+      [](size_t m, size_t n, size_t k, bool transpose_a, bool transpose_b) {
+        REQUIRE(wrong_elements(kFull, m, n, k, transpose_a, transpose_b, k % 2 ? 3 : 0, 0, 1) == 0);
+      });
 }
 
 TEST_CASE("gemm: alpha and beta, and beta 0 does not read C") {

@@ -46,10 +46,11 @@ TEST_CASE("bf16: the nearest of 8 significant bits, ties to even") {
 }
 
 TEST_CASE("bf16: a product is that of the rounded operands") {
-  every_product({1, 130, 257}, {1, 17, 129}, {1, 131},
-                [](size_t m, size_t n, size_t k, bool transpose_a, bool transpose_b) {
-    REQUIRE(wrong_elements(kRounded, m, n, k, transpose_a, transpose_b, 3, 0, 1, true) == 0);
-  });
+  every_product(
+      {1, 130, 257}, {1, 17, 129}, {1, 131},
+      [](size_t m, size_t n, size_t k, bool transpose_a, bool transpose_b) {
+        REQUIRE(wrong_elements(kRounded, m, n, k, transpose_a, transpose_b, 3, 0, 1, true) == 0);
+      });
   CHECK(wrong_elements(kRounded, 130, 33, 20, false, true, 5, 1, real(-2.5), true) == 0);
   CHECK(wrong_elements(kRounded, 130, 33, 20, true, false, 5, real(-0.5), 1, true) == 0);
   CHECK(wrong_elements(kRounded, 130, 33, 2100, true, false, 5, 1, 1, true) == 0);
@@ -59,9 +60,9 @@ TEST_CASE("bf16: a product is that of the rounded operands") {
 TEST_CASE("bf16: the library's packed products, in float32, at ragged sizes and long inner sides") {
   every_product({1, 130, 257}, {1, 33}, {1, 131, 1024, 2100},
                 [](size_t m, size_t n, size_t k, bool transpose_a, bool transpose_b) {
-    REQUIRE(wrong_elements(kPacked, m, n, k, transpose_a, transpose_b, 3, 0, 1) == 0);
-    REQUIRE(wrong_elements(kPacked, m, n, k, transpose_a, transpose_b, 0, 1, 1) == 0);
-  });
+                  REQUIRE(wrong_elements(kPacked, m, n, k, transpose_a, transpose_b, 3, 0, 1) == 0);
+                  REQUIRE(wrong_elements(kPacked, m, n, k, transpose_a, transpose_b, 0, 1, 1) == 0);
+                });
   CHECK(wrong_elements(kPacked, 130, 33, 2100, false, true, 5, real(-0.5), real(-2.5)) == 0);
 }
 

@@ -1,4 +1,4 @@
-#include "core/json.hpp"
+#include "core/base/json.hpp"
 
 #include <doctest/doctest.h>
 
@@ -11,7 +11,7 @@ using namespace gnomon;
 
 namespace {
 std::string refused(std::string_view text, JsonLimits limits = {}) {
-  return problem([&] { parse_json(text, "state.json", limits); }, Exit::input);
+  return problem([&] { parse_json(text, "state.json", limits); }, Fault::data);
 }
 }  // namespace
 
@@ -56,10 +56,10 @@ TEST_CASE("json: integers are exact or refused") {
   CHECK(integer("5", 5, 5) == 5);
   for (const char* bad :
        {"-1", "-0", "1.0", "1e3", "18446744073709551616", "\"1\"", "true", "null", "[1]"})
-    CHECK(problem([&] { integer(bad); }, Exit::input) ==
+    CHECK(problem([&] { integer(bad); }, Fault::data) ==
           "f: step: expected a whole number from 0 to 18446744073709551615");
-  CHECK(problem([&] { integer("4", 5, 6); }, Exit::input) != "");
-  CHECK(problem([&] { integer("9223372036854775808", 0, 1000000); }, Exit::input) ==
+  CHECK(problem([&] { integer("4", 5, 6); }, Fault::data) != "");
+  CHECK(problem([&] { integer("9223372036854775808", 0, 1000000); }, Fault::data) ==
         "f: step: expected a whole number from 0 to 1000000");
 }
 
@@ -69,13 +69,13 @@ TEST_CASE("json: numbers, also those JSON has no word for, texts and keys") {
     CHECK(json_number(parse_json(to_json(x).dump(), "f"), "f") == x);
   CHECK(to_json(NAN) == "nan");
   CHECK(std::isnan(json_number("nan", "f")));
-  CHECK(problem([] { json_number("1", "f: loss"); }, Exit::input) == "f: loss: expected a number");
+  CHECK(problem([] { json_number("1", "f: loss"); }, Fault::data) == "f: loss: expected a number");
   CHECK(json_text("x", "f") == "x");
-  CHECK(problem([] { json_text(1, "f: name"); }, Exit::input) == "f: name: expected a text");
+  CHECK(problem([] { json_text(1, "f: name"); }, Fault::data) == "f: name: expected a text");
   const Json object = {{"a", 1}};
   CHECK(json_at(object, "a", "f") == 1);
-  CHECK(problem([&] { json_at(object, "b", "f"); }, Exit::input) == "f: the key 'b' is missing");
-  CHECK(problem([] { json_at(1, "b", "f"); }, Exit::input) == "f: expected an object");
+  CHECK(problem([&] { json_at(object, "b", "f"); }, Fault::data) == "f: the key 'b' is missing");
+  CHECK(problem([] { json_at(1, "b", "f"); }, Fault::data) == "f: expected an object");
 }
 
 TEST_CASE("json: foreign text in a message is short and harmless") {

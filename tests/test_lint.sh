@@ -43,8 +43,11 @@ breaks nn/a.cpp '#include "layer.hpp"' "by its path from the top"
 breaks tasks/a.cpp '#include "nn/layer.hpp"' "tasks/ may not include nn/"
 breaks tasks/a.cpp '#include "models/model.hpp"' "tasks/ may not include models/"
 breaks models/a.cpp '#include "tasks/task.hpp"' "models/ may not include tasks/"
-breaks models/a.cpp '#include "tools/options.hpp"' "models/ may not include tools/"
+breaks models/a.cpp '#include "tools/training/options.hpp"' "models/ may not include tools/"
 breaks tools/a.cpp '#include "tests/naive.hpp"' "tools/ may not include tests/"
+
+breaks core/base/a.cpp '#include "core/array.hpp"' "core/base/ may not include core/"
+breaks tools/training/a.cpp '#include "tools/output.hpp"' "tools/training/ may not include tools/"
 
 # xtensor and xsimd.
 breaks nn/b.cpp '#include <xtensor/xview.hpp>' "only core/array.hpp includes xtensor"

@@ -118,5 +118,5 @@ TEST_CASE("ops: numbers that make no sense") {
   const Array nan({2, 3}, {0, 1, 2, 3, std::nanf(""), 5});
   const auto decide = [&] { straight_through(nan); };
   CHECK(sentence(decide) == "straight_through: p [...,K]: expected numbers, got NaN in row 1 at 1");
-  CHECK(exit_code(decide) == Exit::diverged);
+  CHECK(fault_of(decide) == Fault::diverged);
 }

@@ -55,18 +55,18 @@ TEST_CASE("ops: embedding, gather_rows and scatter_add_rows against a loop") {
     CHECK(differs(
               gather_rows(x, to).value(),
               [&](size_t e) {
-      const int32_t j = to.data()[e / D];
-      return j < 0 ? real{0} : x(e / D / M, j, e % D);
+                const int32_t j = to.data()[e / D];
+                return j < 0 ? real{0} : x(e / D / M, j, e % D);
               },
               0) == "");
     CHECK(differs(
               scatter_add_rows(y, to, R).value(),
               [&](size_t e) {
-      const size_t b = e / D / R, j = e / D % R;
-      double total = 0;
-      for (size_t m = 0; m < M; ++m)
-        if (to(b, m) == int32_t(j)) total += double{y(b, m, e % D)};
-      return total;
+                const size_t b = e / D / R, j = e / D % R;
+                double total = 0;
+                for (size_t m = 0; m < M; ++m)
+                  if (to(b, m) == int32_t(j)) total += double{y(b, m, e % D)};
+                return total;
               },
               1e-5) == "");
   }

@@ -172,9 +172,9 @@ TEST_CASE("ops: norms against a loop, also far from 0 and on rows of one number"
       CHECK(differs(
                 layer_norm(x, gain, bias).value(),
                 [&](size_t e) {
-        const size_t r = e / D, d = e % D;
-        return double{bias(d)} +
-               double{gain(d)} * (double{x(r, d)} - mean[r]) / std::sqrt(variance[r] + 1e-5);
+                  const size_t r = e / D, d = e % D;
+                  return double{bias(d)} + double{gain(d)} * (double{x(r, d)} - mean[r]) /
+                                               std::sqrt(variance[r] + 1e-5);
                 },
                 far == 0 ? 5e-6 : 2e-3) == "");
       CHECK(differs(rms_norm(x, gain).value(), [&](size_t e) {
@@ -200,9 +200,9 @@ TEST_CASE("ops: sums of rows, columns and everything, at the borders of their pi
       CHECK(differs(
                 sums,
                 [&](size_t c) {
-        double total = 100;
-        for (size_t r = 0; r < R; ++r) total += double{x(r, c)};
-        return total;
+                  double total = 100;
+                  for (size_t r = 0; r < R; ++r) total += double{x(r, c)};
+                  return total;
                 },
                 0) == "");
     }
@@ -221,11 +221,12 @@ TEST_CASE("ops: affine and matmul against a loop, transposed or not, at the bord
         CHECK(differs(
                   y,
                   [&, M = M, K = K, N = N](size_t e) {
-          const size_t p = e / N / M, m = e / N % M, n = e % N;
-          double total = 0;
-          for (size_t k = 0; k < K; ++k)
-            total += double{ta ? a(p, k, m) : a(p, m, k)} * double{tb ? b(p, n, k) : b(p, k, n)};
-          return total;
+                    const size_t p = e / N / M, m = e / N % M, n = e % N;
+                    double total = 0;
+                    for (size_t k = 0; k < K; ++k)
+                      total += double{ta ? a(p, k, m) : a(p, m, k)} *
+                               double{tb ? b(p, n, k) : b(p, k, n)};
+                    return total;
                   },
                   1e-5) == "");
       }
@@ -234,9 +235,9 @@ TEST_CASE("ops: affine and matmul against a loop, transposed or not, at the bord
       CHECK(differs(
                 affine(x, w, biased ? Var(bias) : Var()).value(),
                 [&, K = K, N = N](size_t e) {
-        double total = biased ? double{bias(e % N)} : 0;
-        for (size_t k = 0; k < K; ++k) total += double{x(e / N, k)} * double{w(e % N, k)};
-        return total;
+                  double total = biased ? double{bias(e % N)} : 0;
+                  for (size_t k = 0; k < K; ++k) total += double{x(e / N, k)} * double{w(e % N, k)};
+                  return total;
                 },
                 1e-5) == "");
   }

@@ -1,5 +1,5 @@
 // AdamW against the closed form on a scalar and a plain twin in double; clipping against hand sums.
-#include "nn/optimizer.hpp"
+#include "tools/training/optimizer.hpp"
 
 #include <doctest/doctest.h>
 

@@ -5,8 +5,8 @@
 #include <cstring>
 #include <random>
 
+#include "core/base/json.hpp"
 #include "core/gemm_bf16.hpp"
-#include "core/json.hpp"
 #include "tests/program.hpp"
 
 using namespace gnomon;

@@ -10,8 +10,8 @@
 #include "core/ops/gelu.hpp"
 #include "core/ops/layer_norm.hpp"
 #include "models/sequence_model.hpp"
-#include "nn/optimizer.hpp"
-#include "nn/safetensors.hpp"
+#include "tools/training/optimizer.hpp"
+#include "tools/training/safetensors.hpp"
 
 using namespace gnomon;
 
@@ -83,8 +83,8 @@ std::unique_ptr<MixerKind> attention_kind(const std::string& form) {
 
 TEST_CASE("pytorch: layer norm, GELU and cross-entropy, forward and backward") {
   const Tensors t = fixture("pytorch_ops.safetensors");
-  const auto check =
-      [&](const std::string& op, const Function& function, const std::vector<std::string>& inputs) {
+  const auto check = [&](const std::string& op, const Function& function,
+                         const std::vector<std::string>& inputs) {
     std::vector<Var> x;
     for (const std::string& name : inputs) x.push_back(variable(t.at(op + "." + name)));
     Tape tape;

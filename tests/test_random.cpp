@@ -31,8 +31,8 @@ TEST_CASE("random: Philox 4x32-10 gives the published words") {
   // split(label) reads the block at counter (label, stream) under the key seed ^ this constant, and
   // its first two words name the new stream.
   const uint64_t split_key = 0x9e3779b97f4a7c15u;
-  const auto stream_of_split =
-      [&](uint64_t key, uint64_t stream, uint64_t label, uint64_t expected) {
+  const auto stream_of_split = [&](uint64_t key, uint64_t stream, uint64_t label,
+                                   uint64_t expected) {
     const uint64_t seed = key ^ split_key;
     return Random(seed, stream).split(label).bits() == Random(seed, expected).bits();
   };

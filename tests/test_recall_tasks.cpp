@@ -188,7 +188,7 @@ TEST_CASE("mqar: random tokens instead of the filler leave pairs, queries and ta
 
 TEST_CASE("mqar: options that contradict each other are usage errors") {
   const auto wrong = [](const TaskOptions& options) {
-    CHECK(exit_code([&] { make_task("mqar", options); }) == Exit::usage);
+    CHECK(fault_of([&] { make_task("mqar", options); }) == Fault::option);
     return sentence([&] { make_task("mqar", options); });
   };
   CHECK(wrong({{"pairs", "8"}, {"vocabulary", "17"}}) ==

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "core/fields.hpp"
+#include "core/base/fields.hpp"
 #include "tests/program.hpp"
 
 using namespace gnomon;

@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "core/registry.hpp"
+#include "core/base/registry.hpp"
 #include "tests/sentence.hpp"
 
 using namespace gnomon;
@@ -34,7 +34,7 @@ TEST_CASE("registry: an unknown name is a usage error that says what there is") 
   const auto ask = [](const char* name) {
     return [name] { make_registered<Animal>(name, "animal"); };
   };
-  CHECK(exit_code(ask("wolf")) == Exit::usage);
+  CHECK(fault_of(ask("wolf")) == Fault::option);
   CHECK(sentence(ask("heorn")) ==
         "unknown animal 'heorn', did you mean 'heron'?; there are: beetle, heron");
   CHECK(sentence(ask("wolf")) == "unknown animal 'wolf'; there are: beetle, heron");

@@ -1,5 +1,5 @@
 // Model files, good and bad.
-#include "nn/safetensors.hpp"
+#include "tools/training/safetensors.hpp"
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>
@@ -11,9 +11,9 @@
 #include <cstring>
 #include <limits>
 
-#include "nn/checkpoint.hpp"
 #include "tests/bad_safetensors.hpp"
 #include "tests/folder.hpp"
+#include "tools/training/checkpoint.hpp"
 
 using namespace gnomon;
 using namespace gnomon::testing;
@@ -56,12 +56,12 @@ TEST_CASE("safetensors: every bad file is refused with one sentence that names f
   for (const Bad& bad : files) {
     put(path, bad.bytes);
     const std::string said =
-        problem([&] { load_parameters(path, model.parameters()); }, Exit::input);
+        problem([&] { load_parameters(path, model.parameters()); }, Fault::data);
     CHECK_MESSAGE(said.starts_with(path + ": "), bad.what, " -> ", said);
     CHECK_MESSAGE(said.find(bad.reason) != said.npos, bad.what, " -> ", said);
     CHECK_MESSAGE(said.find('\n') == said.npos, bad.what);
     CHECK_MESSAGE(said.size() < path.size() + 300, bad.what);
-    const std::string header = problem([&] { read_tensor_header(path); }, Exit::input);
+    const std::string header = problem([&] { read_tensor_header(path); }, Fault::data);
     CHECK_MESSAGE(header == said, bad.what);
   }
   CHECK(numbers_of(model) == before);
@@ -74,7 +74,7 @@ TEST_CASE("safetensors: things that are not files") {
   for (const std::string& path :
        {folder.path(), folder / "pipe", folder / "loop", folder / "none", std::string("/dev/zero"),
         std::string("/dev/null"), std::string()})
-    CHECK(problem([&] { read_safetensors(path); }, Exit::input).starts_with(path + ": "));
+    CHECK(problem([&] { read_safetensors(path); }, Fault::data).starts_with(path + ": "));
 }
 
 TEST_CASE("safetensors: a header that claims much costs nothing") {
@@ -84,14 +84,14 @@ TEST_CASE("safetensors: a header that claims much costs nothing") {
   pool::trim();
   pool::reset_peak();
   const size_t before = pool::use().peak;
-  CHECK(problem([&] { read_safetensors(path); }, Exit::input) != "");
+  CHECK(problem([&] { read_safetensors(path); }, Fault::data) != "");
   // Even when the (sparse) file is as long as it says, another model's numbers are not read.
   const std::string header = "{" + entry("w", "F32", "[1000000000]", "[0,4000000000]") + "}";
   put(path, file_of(header));
   std::filesystem::resize_file(path, 8 + header.size() + 4000000000);
   Model model(4);
   const size_t with_model = pool::use().peak;
-  CHECK(problem([&] { load_parameters(path, model.parameters()); }, Exit::input) ==
+  CHECK(problem([&] { load_parameters(path, model.parameters()); }, Fault::data) ==
         path +
             ": does not fit this model: weight [2,4] is missing; out.bias [4] is missing; 'w' "
             "[1000000000] is unexpected");
@@ -111,10 +111,10 @@ TEST_CASE(
   REQUIRE(read_safetensors(path).tensors.size() == 2);
   for (size_t length = 0; length < good.size(); ++length) {
     put(path, good.substr(0, length));
-    CHECK_MESSAGE(problem([&] { read_safetensors(path); }, Exit::input) != "", length);
+    CHECK_MESSAGE(problem([&] { read_safetensors(path); }, Fault::data) != "", length);
   }
   put(path, good + 'x');
-  CHECK(problem([&] { read_safetensors(path); }, Exit::input) != "");
+  CHECK(problem([&] { read_safetensors(path); }, Fault::data) != "");
 
   // Every bit of length and header, and a few whole bytes. Where the file still loads, the flip hit
   // a name, the metadata or a space: everything else must be noticed.
@@ -126,7 +126,7 @@ TEST_CASE(
       std::string bad = good;
       bad[at] = static_cast<char>(bad[at] ^ flip);
       put(path, bad);
-      if (problem([&] { read_safetensors(path); }, Exit::input) != "") {
+      if (problem([&] { read_safetensors(path); }, Fault::data) != "") {
         ++refused;
       } else {
         ++loaded;
@@ -246,18 +246,18 @@ TEST_CASE("safetensors: what could not be read again is not written") {
                                   std::string("\xff"), std::string("__metadata__")}) {
     CHECK(problem(
               [&] {
-      write_safetensors(path, {{}, {{name, ones({1})}}});
+                write_safetensors(path, {{}, {{name, ones({1})}}});
               },
-              Exit::internal) != "");
+              Fault::misuse) != "");
     if (name == "__metadata__") continue;
-    CHECK(problem([&] { write_safetensors(path, {{{name, "x"}}, {}}); }, Exit::internal) != "");
+    CHECK(problem([&] { write_safetensors(path, {{{name, "x"}}, {}}); }, Fault::misuse) != "");
   }
-  CHECK(problem([&] { write_safetensors(path, {{{"x", "\xff"}}, {}}); }, Exit::internal) != "");
+  CHECK(problem([&] { write_safetensors(path, {{{"x", "\xff"}}, {}}); }, Fault::misuse) != "");
   CHECK(problem(
             [&] {
-    write_safetensors(path, {{{"x", std::string(1 << 20, 'x')}}, {}});
+              write_safetensors(path, {{{"x", std::string(1 << 20, 'x')}}, {}});
             },
-            Exit::internal) != "");
+            Fault::misuse) != "");
   CHECK(get(path) == "old");
 }
 
@@ -284,7 +284,7 @@ TEST_CASE(
   const auto loading = [&](const TensorFile& file) {
     write_safetensors(path, file);
     const std::string said =
-        problem([&] { load_parameters(path, model.parameters()); }, Exit::input);
+        problem([&] { load_parameters(path, model.parameters()); }, Fault::data);
     CHECK(numbers_of(model) == before);
     return said;
   };
@@ -312,21 +312,21 @@ TEST_CASE("checkpoint: numbers that are not finite are neither saved nor loaded"
     Array weight = ones({2, 5}), bias = ones({5});
     weight(1, 2) = bad;
     write_safetensors(path, {{}, {{"weight", weight}, {"out.bias", bias}}});
-    CHECK(problem([&] { load_parameters(path, model.parameters()); }, Exit::input) ==
+    CHECK(problem([&] { load_parameters(path, model.parameters()); }, Fault::data) ==
           fmt::format("{}: tensor 'weight': expected finite numbers, got {} at element 7", path,
                       bad));
     CHECK(numbers_of(model) == before);
 
     save_parameters(path, model.parameters(), {});
     const std::string good = get(path);
-    CHECK(problem([&] { save_arrays(path, {{"weight", weight}}, {}); }, Exit::diverged) != "");
+    CHECK(problem([&] { save_arrays(path, {{"weight", weight}}, {}); }, Fault::diverged) != "");
     CHECK(get(path) == good);
   }
   CHECK(problem(
             [&] {
-    save_arrays(path, {{"a", ones({1})}, {"a", ones({1})}}, {});
+              save_arrays(path, {{"a", ones({1})}, {"a", ones({1})}}, {});
             },
-            Exit::internal) == path + ": 'a' is there twice");
+            Fault::misuse) == path + ": 'a' is there twice");
 }
 
 TEST_CASE("checkpoint: Python with NumPy reads ours, and we read Python's") {

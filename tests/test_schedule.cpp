@@ -1,5 +1,5 @@
 // The schedules at their corners, against numbers worked out by hand.
-#include "nn/schedule.hpp"
+#include "tools/training/schedule.hpp"
 
 #include <doctest/doctest.h>
 
@@ -108,6 +108,6 @@ TEST_CASE("temperature: options that contradict each other are a usage error") {
   CHECK(c.at(10, 10) == Approx(0.5));
   fields.set("until", "0.3");
   CHECK_THROWS_WITH_AS(c.check(), "--until: expected at least --hold = 0.8, got 0.3", Error);
-  CHECK(exit_code([&] { c.at(1, 10); }) == Exit::usage);
+  CHECK(fault_of([&] { c.at(1, 10); }) == Fault::option);
   CHECK_THROWS_AS(fields.set("temperature", "0"), Error);
 }

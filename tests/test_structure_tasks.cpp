@@ -238,7 +238,7 @@ TEST_CASE("listops: the fewest arguments are two, or as many as there may be") {
 
 TEST_CASE("listops: lengths that no expression has are a usage error") {
   const auto task = make_task("listops", {{"shortest", "5"}, {"arguments", "2"}});
-  CHECK(exit_code([&] { task->test_batch(1, 6, Random(1)); }) == Exit::usage);
+  CHECK(fault_of([&] { task->test_batch(1, 6, Random(1)); }) == Fault::option);
   CHECK(sentence([&] { task->test_batch(1, 6, Random(1)); }) ==
         "listops: none of 1000000 random expressions has 5 to 6 tokens; allow shorter ones "
         "(--shortest) or longer ones (--length, --depth, --arguments)");

@@ -245,10 +245,10 @@ TEST_CASE("tape: check_finite names the op whose value or gradient is the first 
     tape.backward(y, ones({2}));
   };
   CHECK(sentence([&] { run(infinity, 1, true); }) == "scaled: the value [2] is not finite");
-  CHECK(exit_code([&] { run(infinity, 1, true); }) == Exit::diverged);
+  CHECK(fault_of([&] { run(infinity, 1, true); }) == Fault::diverged);
   CHECK(sentence([&] { run(1, infinity, true); }) ==
         "scaled: the gradient of input 0 [2] is not finite");
-  CHECK(exit_code([&] { run(1, -infinity, true); }) == Exit::diverged);
+  CHECK(fault_of([&] { run(1, -infinity, true); }) == Fault::diverged);
   counters.reset();
   CHECK_NOTHROW(run(1, 1, true));
   CHECK(counters.finite_checks == 3 + 1 + 5);  // values, the cotangent, gradients of inputs

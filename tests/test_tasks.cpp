@@ -208,9 +208,9 @@ TEST_CASE("every task: a length that is too short, or beyond 32 bits, is a usage
     for (const size_t bad : {size_t{0}, shortest - 1, (size_t{1} << 30) + 1, SIZE_MAX}) {
       const std::string expected = fmt::format("length ({}): expected {} to 1073741824, got {}",
                                                task->length_meaning(), shortest, bad);
-      CHECK(sentence(Exit::usage, [&] { task->train_batch(1, bad, Random(1)); }) == expected);
-      CHECK(sentence(Exit::usage, [&] { task->test_batch(1, bad, Random(1)); }) == expected);
-      CHECK(sentence(Exit::usage, [&] { task->check_length(bad); }) == expected);
+      CHECK(sentence(Fault::option, [&] { task->train_batch(1, bad, Random(1)); }) == expected);
+      CHECK(sentence(Fault::option, [&] { task->test_batch(1, bad, Random(1)); }) == expected);
+      CHECK(sentence(Fault::option, [&] { task->check_length(bad); }) == expected);
     }
     CHECK(scored(task->train_batch(1, shortest, Random(1))) > 0);
     CHECK(scored(task->test_batch(1, shortest, Random(1))) > 0);
@@ -218,9 +218,9 @@ TEST_CASE("every task: a length that is too short, or beyond 32 bits, is a usage
 }
 
 TEST_CASE("tasks: wrong options are usage errors with a sentence") {
-  const auto wrong =
-      [](const std::string& task, const std::string& option, const std::string& value) {
-    return sentence(Exit::usage, [&] { make_task(task, {{option, value}}); });
+  const auto wrong = [](const std::string& task, const std::string& option,
+                        const std::string& value) {
+    return sentence(Fault::option, [&] { make_task(task, {{option, value}}); });
   };
   CHECK(wrong("copy", "payload", "-1") ==
         "--payload: expected a whole number from 0 to 65536, got '-1'");

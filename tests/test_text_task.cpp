@@ -100,7 +100,7 @@ TEST_CASE("text: where a crop has two continuations the oracle names the commone
   CHECK(task->oracle(question)(0, 0) == 'b');
   CHECK(task->oracle(question)(0, 1) == 'y');
   const Batch foreign{Index({1, 2}, {'q', 'q'}), Index({1, 2}, -1)};
-  CHECK(sentence(Exit::internal, [&] {
+  CHECK(sentence(Fault::misuse, [&] {
           task->oracle(foreign);
         }).find("text: oracle: sequence 0 of the batch is not in ") == 0);
 }
@@ -108,7 +108,7 @@ TEST_CASE("text: where a crop has two continuations the oracle names the commone
 TEST_CASE("text: files that cannot be used are input errors that name the file and the sizes") {
   const TemporaryFile some("some text"), empty(""), one("x");
   const auto wrong = [](const std::string& files) {
-    return sentence(Exit::input, [&] { make_task("text", {{"file", files}}); });
+    return sentence(Fault::data, [&] { make_task("text", {{"file", files}}); });
   };
   const std::string folder = std::filesystem::temp_directory_path().string();
   CHECK(wrong(some.path + ".not").find(some.path + ".not") != std::string::npos);
@@ -125,9 +125,9 @@ TEST_CASE("text: files that cannot be used are input errors that name the file a
   const auto task =
       make_task("text", {{"file", some.path}, {"validation", ".3"}});  // 6 and 3 bytes
   task->test_batch(1, 2, Random(1));
-  CHECK(sentence(Exit::input, [&] { task->check_length(3); }) ==
+  CHECK(sentence(Fault::data, [&] { task->check_length(3); }) ==
         "text: " + some.path +
             ": 9 bytes, split into 6 to train and 3 to test; a length of 3 needs 4 in each");
-  CHECK(sentence(Exit::input, [&] { task->train_batch(1, 3, Random(1)); }) ==
-        sentence(Exit::input, [&] { task->test_batch(1, 3, Random(1)); }));
+  CHECK(sentence(Fault::data, [&] { task->train_batch(1, 3, Random(1)); }) ==
+        sentence(Fault::data, [&] { task->test_batch(1, 3, Random(1)); }));
 }

@@ -4,15 +4,15 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/file.hpp"
-#include "core/gemm.hpp"
+#include "core/base/file.hpp"
 #include "core/parallel.hpp"
 #include "tools/bench/report.hpp"
 #include "tools/commands.hpp"
-#include "tools/experiment.hpp"
-#include "tools/options.hpp"
+#include "tools/engine.hpp"
 #include "tools/output.hpp"
 #include "tools/progress.hpp"
+#include "tools/training/experiment.hpp"
+#include "tools/training/options.hpp"
 
 namespace gnomon {
 namespace {
@@ -81,10 +81,10 @@ Exit bench(const Words& words) {
 
   std::vector<size_t> lengths;
   for (const std::string& part : split(config.lengths, ','))
-    lengths.push_back(parse_integer(part, 1, size_t{1} << 24, "--lengths"));
+    lengths.push_back(parse_integer(part, 1, size_t{1} << 24, "lengths"));
   const auto names = split(config.models, ',');
-  if (lengths.empty()) fail(Exit::usage, "--lengths: expected numbers such as 256,1024");
-  if (names.empty()) fail(Exit::usage, "--models: expected names such as transformer,pointer");
+  if (lengths.empty()) fail_option("lengths", "expected numbers such as 256,1024");
+  if (names.empty()) fail_option("models", "expected names such as transformer,pointer");
 
   const size_t longest = *std::max_element(lengths.begin(), lengths.end());
   std::vector<std::unique_ptr<ModelKind>> kinds;
@@ -112,10 +112,8 @@ Exit bench(const Words& words) {
     for (const auto& kind : kinds) set_parameters(*kind, parameters, config.vocabulary);
   }
 
-  set_threads(static_cast<int>(config.threads));
-  gemm_self_test();
   const std::string precision = kinds.front()->config.precision;  // every model has the option
-  mention_missing_bf16(precision);
+  start_engine(config.threads, precision);
   BenchReport report{
       .machine = measure_machine(config.rows), .batch = config.batch, .precision = precision};
   {

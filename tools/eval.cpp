@@ -3,14 +3,14 @@
 #include <nlohmann/json.hpp>
 #include <numbers>
 
-#include "core/file.hpp"
-#include "core/gemm.hpp"
+#include "core/base/file.hpp"
 #include "core/parallel.hpp"
-#include "nn/checkpoint.hpp"
 #include "tools/commands.hpp"
-#include "tools/evaluation.hpp"
+#include "tools/engine.hpp"
 #include "tools/output.hpp"
 #include "tools/progress.hpp"
+#include "tools/training/checkpoint.hpp"
+#include "tools/training/evaluation.hpp"
 
 namespace gnomon {
 namespace {
@@ -136,12 +136,11 @@ Exit evaluate(const Words& words) {
     return Exit::ok;
   }
   arguments.set_all(options.fields);
-  if (config.run.empty()) fail(Exit::usage, "--run is missing: the directory of a trained run");
+  if (config.run.empty()) fail(Fault::option, "--run is missing: the directory of a trained run");
   const auto experiment = Experiment::of_run(Arguments::of_file(config.run + "/config.ini"));
   const Task& task = experiment->task();
   const auto lengths = parse_lengths(config.lengths, task);
-  set_threads(static_cast<int>(config.threads));
-  gemm_self_test();
+  start_engine(config.threads);
   const auto model = experiment->make_model();
   load_parameters(config.run + "/model.safetensors", model->parameters());
 

@@ -3,13 +3,13 @@
 #include <cmath>
 
 #include "core/argmax.hpp"
-#include "core/gemm.hpp"
 #include "core/parallel.hpp"
-#include "nn/checkpoint.hpp"
 #include "tools/commands.hpp"
-#include "tools/experiment.hpp"
+#include "tools/engine.hpp"
 #include "tools/output.hpp"
 #include "tools/spelling.hpp"
+#include "tools/training/checkpoint.hpp"
+#include "tools/training/experiment.hpp"
 
 namespace gnomon {
 namespace {
@@ -64,21 +64,20 @@ Exit generate(const Words& words) {
     return Exit::ok;
   }
   arguments.set_all(options.fields);
-  if (config.run.empty()) fail(Exit::usage, "--run is missing: the directory of a trained run");
+  if (config.run.empty()) fail(Fault::option, "--run is missing: the directory of a trained run");
   const auto experiment = Experiment::unprepared(Arguments::of_file(config.run + "/config.ini"));
   const Spelling spelling(experiment->task());
-  const std::vector<int32_t> prompt = spelling.tokens(config.prompt, "--prompt");
-  if (prompt.empty()) fail(Exit::usage, "--prompt is missing: expected at least one token");
-  set_threads(static_cast<int>(config.threads));
-  gemm_self_test();
+  const std::vector<int32_t> prompt = spelling.tokens(config.prompt, "prompt");
+  if (prompt.empty()) fail(Fault::option, "--prompt is missing: expected at least one token");
+  start_engine(config.threads);
   const auto model = experiment->make_model();
   // The last token is shown, not read.
   if (const size_t needed = prompt.size() + config.tokens - 1; needed > model->longest())
-    fail(Exit::usage,
-         "--tokens: expected at most {} after a prompt of {} (the model learned positions for "
-         "--max-length = {}), got {}",
-         model->longest() - std::min(model->longest(), prompt.size() - 1), prompt.size(),
-         model->longest(), config.tokens);
+    fail_option("tokens",
+                "expected at most {} after a prompt of {} (the model learned positions for "
+                "--max-length = {}), got {}",
+                model->longest() - std::min(model->longest(), prompt.size() - 1), prompt.size(),
+                model->longest(), config.tokens);
   load_parameters(config.run + "/model.safetensors", model->parameters());
 
   SequenceModel::Memory memory(*model,

@@ -7,8 +7,8 @@
 #include <filesystem>
 
 #include "tools/commands.hpp"
-#include "tools/options.hpp"
 #include "tools/output.hpp"
+#include "tools/training/options.hpp"
 
 namespace gnomon {
 
@@ -27,7 +27,7 @@ Exit gradcheck_table(const Words& words) {
   std::string table = (self.parent_path() / "gnomon-gradcheck").string();
   char* const command[] = {table.data(), nullptr};
   execv(table.c_str(), command);  // returns only when it fails
-  fail(Exit::io,
+  fail(Fault::io,
        "{}: cannot be started: {}; build it with: cmake --build BUILD --target gnomon-gradcheck",
        table, std::strerror(errno));
 }

@@ -1,14 +1,14 @@
 // tools/inspect.cpp
 // gnomon inspect: a run as a page that shows where every token points, as PNG files, or as JSON.
-#include "core/file.hpp"
-#include "core/gemm.hpp"
+#include "core/base/file.hpp"
 #include "core/parallel.hpp"
-#include "nn/checkpoint.hpp"
 #include "tools/commands.hpp"
+#include "tools/engine.hpp"
 #include "tools/inspect/figures.hpp"
 #include "tools/inspect/page.hpp"
 #include "tools/output.hpp"
 #include "tools/spelling.hpp"
+#include "tools/training/checkpoint.hpp"
 
 namespace gnomon {
 namespace {
@@ -44,8 +44,7 @@ struct InspectConfig {
 
 /// What the user typed, each token asked for the next.
 Batch typed(const std::vector<int32_t>& tokens) {
-  if (tokens.size() < 2)
-    fail(Exit::usage, "--text: expected at least 2 tokens, got {}", tokens.size());
+  if (tokens.size() < 2) fail_option("text", "expected at least 2 tokens, got {}", tokens.size());
   Batch batch{Index({1, tokens.size()}), Index({1, tokens.size()}, -1)};
   std::copy(tokens.begin(), tokens.end(), batch.tokens.data());
   std::copy(tokens.begin() + 1, tokens.end(), batch.targets.data());
@@ -77,18 +76,17 @@ Exit inspect(const Words& words) {
     return Exit::ok;
   }
   arguments.set_all(options.fields);
-  if (config.run.empty()) fail(Exit::usage, "--run is missing: the directory of a trained run");
+  if (config.run.empty()) fail(Fault::option, "--run is missing: the directory of a trained run");
   if (config.out.empty() && config.png.empty() && config.json.empty())
-    fail(Exit::usage,
+    fail(Fault::option,
          "--out is missing: the page to write, such as report.html (or --png, --json)");
   if (!config.text.empty() && config.length)
-    fail(Exit::usage, "--length: does not go with --text, which is as long as it is");
+    fail_option("length", "does not go with --text, which is as long as it is");
   const std::string ini = config.run + "/config.ini";
   const auto experiment = Experiment::of_run(Arguments::of_file(ini));
   const Task& task = experiment->task();
   const TrainingConfig& training = experiment->training;
-  set_threads(static_cast<int>(config.threads));
-  gemm_self_test();
+  start_engine(config.threads);
   const auto model = experiment->make_model();
   load_parameters(config.run + "/model.safetensors", model->parameters());
 
@@ -101,13 +99,13 @@ Exit inspect(const Words& words) {
                         .temperature = training.temperature.final_temperature,
                         .metrics = read_metrics(config.run + "/metrics.jsonl")};
   const auto sample = [&]() -> Batch {
-    if (!config.text.empty()) return typed(Spelling(task).tokens(config.text, "--text"));
+    if (!config.text.empty()) return typed(Spelling(task).tokens(config.text, "text"));
     task.check_length(inspection.length);
     return task.test_batch(1, inspection.length,
                            Random(config.seed).split("inspect").split(inspection.length));
   }();
   if (const size_t N = sample.tokens.shape()[1]; N > kLongestSample)
-    fail(Exit::usage, "{}: expected at most {} tokens in a report, got {}",
+    fail(Fault::option, "{}: expected at most {} tokens in a report, got {}",
          config.text.empty() ? "--length" : "--text", kLongestSample, N);
 
   const auto lengths = config.lengths.empty()

@@ -1,12 +1,12 @@
 // tools/list.cpp
 // gnomon models | tasks | variants: what is registered, one line each.
-#include "core/registry.hpp"
+#include "core/base/registry.hpp"
 #include "models/sequence_model.hpp"
 #include "nn/pointer/candidates/source.hpp"
 #include "tasks/task.hpp"
 #include "tools/commands.hpp"
-#include "tools/options.hpp"
 #include "tools/output.hpp"
+#include "tools/training/options.hpp"
 
 namespace gnomon {
 namespace {

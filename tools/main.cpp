@@ -1,5 +1,5 @@
 // The program `gnomon`: finds the subcommand, and turns every error into one sentence and an exit
-// code (core/error.hpp).
+// code (core/base/error.hpp).
 #include <fcntl.h>
 #include <malloc.h>
 #include <unistd.h>
@@ -7,9 +7,10 @@
 #include <csignal>
 #include <cstdlib>
 
-#include "core/fields.hpp"
+#include "core/base/fields.hpp"
 #include "tools/commands.hpp"
 #include "tools/output.hpp"
+#include "tools/training/options.hpp"
 
 namespace gnomon {
 namespace {
@@ -40,7 +41,7 @@ std::string usage() {
 }
 
 Exit run(const Words& words) {
-  if (words.empty()) fail(Exit::usage, "which command? `gnomon --help` lists them");
+  if (words.empty()) fail(Fault::option, "which command? `gnomon --help` lists them");
   if (words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
     print(usage());
     return Exit::ok;
@@ -51,8 +52,24 @@ Exit run(const Words& words) {
     names.push_back(c.name);
   }
   const std::string near = nearest(words[0], names);
-  fail(Exit::usage, "unknown command '{}'{}; there are: {}", shortened(words[0]),
+  fail(Fault::option, "unknown command '{}'{}; there are: {}", shortened(words[0]),
        near.empty() ? "" : ", did you mean '" + near + "'?", fmt::join(names, ", "));
+}
+
+Exit exit_of(Fault fault) {
+  switch (fault) {
+    case Fault::option:
+      return Exit::usage;
+    case Fault::data:
+      return Exit::input;
+    case Fault::diverged:
+      return Exit::diverged;
+    case Fault::io:
+      return Exit::io;
+    case Fault::misuse:
+      break;
+  }
+  return Exit::internal;
 }
 
 /// A file opened later must not get the number of a closed standard stream, or a table meant for
@@ -77,12 +94,15 @@ int main(int count, char** words) {
   try {
     return static_cast<int>(run(Words(words + std::min(count, 1), words + count)));
   } catch (const Error& error) {
-    complain(error.what());
-    return static_cast<int>(error.code());
+    complain(spelled(error));
+    return static_cast<int>(exit_of(error.fault()));
+  } catch (const Ended& ended) {
+    complain(ended.what());
+    return static_cast<int>(ended.code);
   } catch (const std::bad_alloc&) {
     complain("out of memory; a smaller --batch, --length or --width needs less");
   } catch (const std::exception& error) {
     complain(error.what());
   }
-  return static_cast<int>(Exit::internal);
+  return static_cast<int>(Fault::misuse);
 }

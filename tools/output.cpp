@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "core/error.hpp"
+#include "core/base/error.hpp"
 
 namespace gnomon {
 namespace {
@@ -25,7 +25,7 @@ bool write_all(int fd, const std::string& text) {
 
 void print(const std::string& text) {
   if (!write_all(STDOUT_FILENO, text))
-    fail(Exit::io, "the standard output cannot be written: {}", std::strerror(errno));
+    fail(Fault::io, "the standard output cannot be written: {}", std::strerror(errno));
 }
 
 void complain(const std::string& sentence) {
@@ -40,10 +40,6 @@ void complain(const std::string& sentence) {
   }
   if (sentence.size() > kLongest) line += " ...";
   write_all(STDERR_FILENO, line + "\n");  // nobody is left to be told when this fails
-}
-
-std::string shortened(const std::string& word) {
-  return word.size() <= 80 ? word : word.substr(0, 77) + "...";
 }
 
 std::string table(const std::vector<std::vector<std::string>>& rows) {

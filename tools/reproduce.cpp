@@ -6,16 +6,16 @@
 #include <cmath>
 #include <map>
 
+#include "core/base/file.hpp"
+#include "core/base/json.hpp"
 #include "core/counters.hpp"
-#include "core/file.hpp"
-#include "core/json.hpp"
 #include "models/sequence_model.hpp"
 #include "tools/commands.hpp"
 #include "tools/inspect/inspection.hpp"
-#include "tools/options.hpp"
 #include "tools/output.hpp"
 #include "tools/reproduce/document.hpp"
 #include "tools/reproduce/workshop.hpp"
+#include "tools/training/options.hpp"
 
 namespace gnomon {
 namespace {

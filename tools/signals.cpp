@@ -4,7 +4,7 @@
 
 #include <csignal>
 
-#include "core/error.hpp"
+#include "tools/commands.hpp"
 
 namespace gnomon {
 namespace {

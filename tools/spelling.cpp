@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/fields.hpp"
+#include "core/base/fields.hpp"
 
 namespace gnomon {
 

@@ -13,7 +13,7 @@ class Spelling {
  public:
   explicit Spelling(const Task& task)
       : bytes_(task.in_bits_per_byte()), vocabulary_(task.vocabulary()) {}
-  /// Throws Error(Exit::usage), naming `option`, for what is no token.
+  /// Throws Error(Fault::option), naming `option`, for what is no token.
   std::vector<int32_t> tokens(const std::string& text, const std::string& option) const;
   /// Of a token that is the first to be printed, or not.
   std::string text(int32_t token, bool first) const;

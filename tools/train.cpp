@@ -2,13 +2,13 @@
 // gnomon train: trains a model on a task, into a new run directory; or continues one.
 #include <nlohmann/json.hpp>
 
-#include "core/gemm.hpp"
 #include "core/parallel.hpp"
 #include "tools/commands.hpp"
+#include "tools/engine.hpp"
 #include "tools/output.hpp"
 #include "tools/progress.hpp"
-#include "tools/run_directory.hpp"
 #include "tools/signals.hpp"
+#include "tools/training/run_directory.hpp"
 
 namespace gnomon {
 namespace {
@@ -108,8 +108,8 @@ Exit run_to_checkpoint(const Experiment& experiment, Trainer& trainer, RunDirect
   try {
     return run(experiment, trainer, directory, quiet, interruptible);
   } catch (const Error& error) {
-    if (error.code() != Exit::diverged) throw;
-    fail(Exit::diverged, "{}; the checkpoint before it is untouched in '{}'", error.what(),
+    if (error.fault() != Fault::diverged) throw;
+    fail(Fault::diverged, "{}; the checkpoint before it is untouched in '{}'", error.what(),
          directory.path());
   }
 }
@@ -121,11 +121,9 @@ Exit start(const Arguments& arguments, Options& options, Session& session, Exper
     return Exit::ok;
   }
   arguments.set_all(options.fields);
-  if (session.out.empty()) fail(Exit::usage, "--out is missing: the directory of the run");
+  if (session.out.empty()) fail(Fault::option, "--out is missing: the directory of the run");
   experiment.prepare();
-  set_threads(static_cast<int>(session.threads));
-  gemm_self_test();
-  mention_missing_bf16(experiment.precision());
+  start_engine(session.threads, experiment.precision());
   Trainer trainer(experiment);
   trainer.rehearse();
   const Interruptible interruptible;  // from here on there is something to save
@@ -137,14 +135,13 @@ Exit start(const Arguments& arguments, Options& options, Session& session, Exper
 Exit resume(const Arguments& arguments, Options& options, const Session& session) {
   for (const std::string& name : arguments.names())
     if (name != "resume" && name != "threads" && name != "quiet")
-      fail(Exit::usage, "--{} does not go with --resume: the run's config.ini says everything else",
+      fail(Fault::option,
+           "--{} does not go with --resume: the run's config.ini says everything else",
            shortened(name));
   arguments.set_all(options.fields);
   const auto directory = RunDirectory::open(session.resume);
   const auto experiment = Experiment::of_run(Arguments::of_file(directory->file("config.ini")));
-  set_threads(static_cast<int>(session.threads));
-  gemm_self_test();
-  mention_missing_bf16(experiment->precision());
+  start_engine(session.threads, experiment->precision());
   Trainer trainer(*experiment);
   const Interruptible interruptible;
   directory->load(trainer);

@@ -31,19 +31,20 @@ inline Var affine(const Var& x, const Var& w, const Var& b = {}) {
   gemm(R, O, I, {x.value().data(), I}, {w.value().data(), I, true}, y.data(), O, biased ? 1 : 0, 1,
        precision);
 
-  return record("affine", y, {x, w, b},
-                [x = x.value(), w = w.value(), precision](const Array& dy, Inputs in) {
-    const size_t R = x.shape().rows(), I = x.shape().last(), O = w.shape()[0];
-    if (in.wants(0)) {
-      auto [dx, beta] = in.blend(0);
-      gemm(R, I, O, {dy.data(), O}, {w.data(), I}, dx.data(), I, beta, 1, precision);
-    }
-    if (in.wants(1)) {
-      auto [dw, beta] = in.blend(1);
-      gemm(O, I, R, {dy.data(), O, true}, {x.data(), I}, dw.data(), I, beta, 1, precision);
-    }
-    if (in.wants(2)) simd::column_sums(dy.data(), R, O, in.grad(2).data());
-  });
+  return record(
+      "affine", y, {x, w, b},
+      [x = x.value(), w = w.value(), precision](const Array& dy, Inputs in) {
+        const size_t R = x.shape().rows(), I = x.shape().last(), O = w.shape()[0];
+        if (in.wants(0)) {
+          auto [dx, beta] = in.blend(0);
+          gemm(R, I, O, {dy.data(), O}, {w.data(), I}, dx.data(), I, beta, 1, precision);
+        }
+        if (in.wants(1)) {
+          auto [dw, beta] = in.blend(1);
+          gemm(O, I, R, {dy.data(), O, true}, {x.data(), I}, dw.data(), I, beta, 1, precision);
+        }
+        if (in.wants(2)) simd::column_sums(dy.data(), R, O, in.grad(2).data());
+      });
 }
 
 }  // namespace gnomon

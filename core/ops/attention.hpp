@@ -280,39 +280,39 @@ inline Var attention(const Var& q, const Var& k, const Var& v, size_t heads, boo
   return record(
       "attention", y, {q, k, v},
       [q = q.value(), k = k.value(), v = v.value(), y, lse, plan](const Array& dy, Inputs in) {
-    const size_t B = plan.B, N = plan.N, H = plan.H, C = plan.C;
-    const size_t blocks = plan.query_blocks(), width = plan.width();
-    // A piece owns sums of dk and dv over its blocks of queries. With few heads, a head is several
-    // pieces: as many as keep eight threads busy, whatever their number is.
-    const size_t parts = std::min(blocks, (B * H + 7) / (B * H));
-    Array dq(q.shape()), dk(q.shape()), dv(q.shape());
-    Array sums({B * H, parts, 2, N, width}, 0);
-    parallel_for(B * H * parts, 1, [&](size_t piece, size_t) {
-      const size_t group = piece / parts;
-      real* const own = sums.data() + piece * 2 * N * width;
-      for (size_t block = piece % parts; block < blocks; block += parts)
-        detail::attend_block_backward(plan, group / H, group % H, block * plan.kQueries, q, k, v, y,
-                                      lse, dy, dq, own, own + N * width);
-    });
-    parallel_for(B * N, 16, [&](size_t begin, size_t end) {
-      for (size_t n = begin; n < end; ++n)
-        for (size_t h = 0; h < H; ++h)
-          for (size_t c = 0; c < C; ++c) {
-            real sum_k = 0, sum_v = 0;
-            for (size_t part = 0; part < parts; ++part) {
-              const real* of =
-                  sums.data() + ((((n / N * H + h) * parts + part) * 2) * N + n % N) * width + c;
-              sum_k += of[0];
-              sum_v += of[N * width];
-            }
-            dk.data()[(n * H + h) * C + c] = sum_k;
-            dv.data()[(n * H + h) * C + c] = sum_v;
-          }
-    });
-    counters.matrix_flops += 5 * 2 * B * H * plan.pairs() * C;
-    in.add(0, dq);
-    in.add(1, dk);
-    in.add(2, dv);
+        const size_t B = plan.B, N = plan.N, H = plan.H, C = plan.C;
+        const size_t blocks = plan.query_blocks(), width = plan.width();
+        // A piece owns sums of dk and dv over its blocks of queries. With few heads, a head is
+        // several pieces: as many as keep eight threads busy, whatever their number is.
+        const size_t parts = std::min(blocks, (B * H + 7) / (B * H));
+        Array dq(q.shape()), dk(q.shape()), dv(q.shape());
+        Array sums({B * H, parts, 2, N, width}, 0);
+        parallel_for(B * H * parts, 1, [&](size_t piece, size_t) {
+          const size_t group = piece / parts;
+          real* const own = sums.data() + piece * 2 * N * width;
+          for (size_t block = piece % parts; block < blocks; block += parts)
+            detail::attend_block_backward(plan, group / H, group % H, block * plan.kQueries, q, k,
+                                          v, y, lse, dy, dq, own, own + N * width);
+        });
+        parallel_for(B * N, 16, [&](size_t begin, size_t end) {
+          for (size_t n = begin; n < end; ++n)
+            for (size_t h = 0; h < H; ++h)
+              for (size_t c = 0; c < C; ++c) {
+                real sum_k = 0, sum_v = 0;
+                for (size_t part = 0; part < parts; ++part) {
+                  const real* of = sums.data() +
+                                   ((((n / N * H + h) * parts + part) * 2) * N + n % N) * width + c;
+                  sum_k += of[0];
+                  sum_v += of[N * width];
+                }
+                dk.data()[(n * H + h) * C + c] = sum_k;
+                dv.data()[(n * H + h) * C + c] = sum_v;
+              }
+        });
+        counters.matrix_flops += 5 * 2 * B * H * plan.pairs() * C;
+        in.add(0, dq);
+        in.add(1, dk);
+        in.add(2, dv);
       });
 }
 

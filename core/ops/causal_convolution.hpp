@@ -34,25 +34,27 @@ inline Var causal_convolution(const Var& x, const Var& w, const Var& bias) {
 
   return record("causal_convolution", y, {x, w, bias},
                 [x = x.value(), w = w.value()](const Array& dy, Inputs in) {
-    const auto [B, N, D] = dims<3>(x, "causal_convolution: x [B,N,D]");
-    const size_t k = w.shape()[0];
-    if (in.wants(0)) {
-      Array& dx = in.grad(0);
-      parallel_for(B * N, 32, [&, N = N, D = D](size_t begin, size_t end) {
-        for (size_t r = begin; r < end; ++r)
-          for (size_t j = 0; j < k && r % N + j < N; ++j)
-            simd::map_range(D, dx.row(r), multiply_add, dx.row(r), w.row(j), dy.row(r + j));
-      });
-    }
-    if (in.wants(1))
-      simd::sum_rows(B * N, k * D, in.grad(1).data(),
-                     [&, N = N, D = D](size_t begin, size_t end, real* own) {
-        for (size_t r = begin; r < end; ++r)
-          for (size_t j = 0; j < k && j <= r % N; ++j)
-            simd::map_range(D, own + j * D, multiply_add, own + j * D, dy.row(r), x.row(r - j));
-      });
-    if (in.wants(2)) simd::column_sums(dy.data(), B * N, D, in.grad(2).data());
-  });
+                  const auto [B, N, D] = dims<3>(x, "causal_convolution: x [B,N,D]");
+                  const size_t k = w.shape()[0];
+                  if (in.wants(0)) {
+                    Array& dx = in.grad(0);
+                    parallel_for(B * N, 32, [&, N = N, D = D](size_t begin, size_t end) {
+                      for (size_t r = begin; r < end; ++r)
+                        for (size_t j = 0; j < k && r % N + j < N; ++j)
+                          simd::map_range(D, dx.row(r), multiply_add, dx.row(r), w.row(j),
+                                          dy.row(r + j));
+                    });
+                  }
+                  if (in.wants(1))
+                    simd::sum_rows(B * N, k * D, in.grad(1).data(),
+                                   [&, N = N, D = D](size_t begin, size_t end, real* own) {
+                                     for (size_t r = begin; r < end; ++r)
+                                       for (size_t j = 0; j < k && j <= r % N; ++j)
+                                         simd::map_range(D, own + j * D, multiply_add, own + j * D,
+                                                         dy.row(r), x.row(r - j));
+                                   });
+                  if (in.wants(2)) simd::column_sums(dy.data(), B * N, D, in.grad(2).data());
+                });
 }
 
 }  // namespace gnomon

@@ -43,24 +43,24 @@ inline Var cross_entropy(const Var& logits, const Index& targets) {
 
   return record("cross_entropy", y, {logits},
                 [logits = logits.value(), targets, log_sums, scored](const Array& dy, Inputs in) {
-    const size_t V = logits.shape().last(), R = logits.shape().rows();
-    const real share = dy.item() / static_cast<real>(scored);
-    auto [dx, beta] = in.blend(0);
-    parallel_for(R, 32, [&, &dx = dx, beta = beta](size_t begin, size_t end) {
-      for (size_t r = begin; r < end; ++r) {
-        const int32_t t = targets.data()[r];
-        if (t >= 0) {
-          const auto slope = [share, log_sum = log_sums.data()[r]](auto v) {
-            return share * xsimd::exp(v - log_sum);
-          };
-          simd::blend_range(V, dx.row(r), beta, slope, logits.row(r));
-          dx.row(r)[t] -= share;
-        } else if (beta == 0) {
-          std::fill_n(dx.row(r), V, real{0});
-        }
-      }
-    });
-  });
+                  const size_t V = logits.shape().last(), R = logits.shape().rows();
+                  const real share = dy.item() / static_cast<real>(scored);
+                  auto [dx, beta] = in.blend(0);
+                  parallel_for(R, 32, [&, &dx = dx, beta = beta](size_t begin, size_t end) {
+                    for (size_t r = begin; r < end; ++r) {
+                      const int32_t t = targets.data()[r];
+                      if (t >= 0) {
+                        const auto slope = [share, log_sum = log_sums.data()[r]](auto v) {
+                          return share * xsimd::exp(v - log_sum);
+                        };
+                        simd::blend_range(V, dx.row(r), beta, slope, logits.row(r));
+                        dx.row(r)[t] -= share;
+                      } else if (beta == 0) {
+                        std::fill_n(dx.row(r), V, real{0});
+                      }
+                    }
+                  });
+                });
 }
 
 }  // namespace gnomon

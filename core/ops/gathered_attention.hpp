@@ -134,13 +134,13 @@ inline void candidate_softmax(const real* s, const int32_t* to, size_t K, real t
   for (size_t k = 0; k < K; ++k) p[k] /= sum;
 }
 
-/// One-hot of the largest of p; zeros where all are. Throws Error(Exit::diverged) on NaN.
+/// One-hot of the largest of p; zeros where all are. Throws Error(Fault::diverged) on NaN.
 inline void candidate_decision(const real* p, size_t K, real* w) {
   size_t best = 0;
   bool any = false;
   for (size_t k = 0; k < K; ++k) {
     if (std::isnan(p[k]))
-      fail(Exit::diverged, "gathered_attention: a score is not a number; the model has diverged");
+      fail(Fault::diverged, "gathered_attention: a score is not a number; the model has diverged");
     if (p[k] > p[best]) best = k;
     any |= p[k] > 0;
   }
@@ -209,58 +209,59 @@ inline Var gathered_attention(const Var& q, const Var& key, const Var& v, const 
       }
   });
 
-  return record("gathered_attention", z, {q, key, v, bias},
-                [q = q.value(), key = key.value(), v = v.value(), candidates, p, w, scale, tau](
-                    const Array& dz, Inputs in) {
-    const auto [B, N, H, K] = dims<4>(p, "gathered_attention: p [B,N,H,K]");
-    const size_t G = candidates.to.shape()[2], D = q.shape().last(), C = D / H;
-    Array ds(p.shape()), dq(q.shape());
-    counters.rows_read += 3 * B * N * G * K;
-    counters.rows_written += 2 * B * N * G * K;
-    parallel_for(B * N, 16, [&, N = N, H = H, K = K](size_t begin, size_t end) {
-      std::vector<const real*> rows(K);
-      std::vector<real> dp(simd::dots_room(K));
-      for (size_t n = begin; n < end; ++n)
-        for (size_t h = 0; h < H; ++h) {
-          const size_t row = n * H + h, shared = G == H ? row : n, base = n / N * N;
-          const int32_t *read = candidates.read.row(shared),
-                        *scored = candidates.scored.row(shared);
-          const real* of_head = v.row(base) + h * C;
-          detail::candidate_rows(read, K, of_head, D, of_head, rows.data());
-          simd::dots(dz.row(n) + h * C, rows.data(), K, C, dp.data());
-          const real* weight = p.row(row);
-          real mean = 0;
-          for (size_t k = 0; k < K; ++k)
-            mean += weight[k] * (dp[k] = read[k] < 0 ? real{0} : dp[k]);
-          real* slope = ds.row(row);
-          for (size_t k = 0; k < K; ++k) slope[k] = weight[k] * (dp[k] - mean) / tau;
-          const real* keys = key.row(base) + h * C;
-          detail::candidate_rows(scored, K, keys, D, keys, rows.data());
-          simd::weighted_sum(
-              K, C, dq.row(n) + h * C, real{0}, scale, [&](size_t k) { return rows[k]; },
-              [&](size_t k) { return scored[k] < 0 ? real{0} : slope[k]; });
+  return record(
+      "gathered_attention", z, {q, key, v, bias},
+      [q = q.value(), key = key.value(), v = v.value(), candidates, p, w, scale, tau](
+          const Array& dz, Inputs in) {
+        const auto [B, N, H, K] = dims<4>(p, "gathered_attention: p [B,N,H,K]");
+        const size_t G = candidates.to.shape()[2], D = q.shape().last(), C = D / H;
+        Array ds(p.shape()), dq(q.shape());
+        counters.rows_read += 3 * B * N * G * K;
+        counters.rows_written += 2 * B * N * G * K;
+        parallel_for(B * N, 16, [&, N = N, H = H, K = K](size_t begin, size_t end) {
+          std::vector<const real*> rows(K);
+          std::vector<real> dp(simd::dots_room(K));
+          for (size_t n = begin; n < end; ++n)
+            for (size_t h = 0; h < H; ++h) {
+              const size_t row = n * H + h, shared = G == H ? row : n, base = n / N * N;
+              const int32_t *read = candidates.read.row(shared),
+                            *scored = candidates.scored.row(shared);
+              const real* of_head = v.row(base) + h * C;
+              detail::candidate_rows(read, K, of_head, D, of_head, rows.data());
+              simd::dots(dz.row(n) + h * C, rows.data(), K, C, dp.data());
+              const real* weight = p.row(row);
+              real mean = 0;
+              for (size_t k = 0; k < K; ++k)
+                mean += weight[k] * (dp[k] = read[k] < 0 ? real{0} : dp[k]);
+              real* slope = ds.row(row);
+              for (size_t k = 0; k < K; ++k) slope[k] = weight[k] * (dp[k] - mean) / tau;
+              const real* keys = key.row(base) + h * C;
+              detail::candidate_rows(scored, K, keys, D, keys, rows.data());
+              simd::weighted_sum(
+                  K, C, dq.row(n) + h * C, real{0}, scale, [&](size_t k) { return rows[k]; },
+                  [&](size_t k) { return scored[k] < 0 ? real{0} : slope[k]; });
+            }
+        });
+        in.add(0, dq);
+        if (in.wants(1) || in.wants(2)) {
+          const detail::HeadReaders readers(candidates, ds, w);
+          Array dkey(q.shape()), dv(q.shape());
+          // A head at a time, so that a row which everybody reads is shared out over the threads.
+          constexpr size_t kRows = 64;
+          const size_t blocks = (B * N + kRows - 1) / kRows;
+          parallel_for(H * blocks, 1, [&, B = B, N = N, H = H](size_t piece, size_t) {
+            const size_t h = piece / blocks, first = piece % blocks * kRows;
+            for (size_t row = first; row < std::min(first + kRows, B * N); ++row) {
+              const size_t b = row / N;
+              readers.sum(b * H + h, row % N, C, D, q.row(b * N) + h * C, dz.row(b * N) + h * C,
+                          scale, dkey.row(row) + h * C, dv.row(row) + h * C);
+            }
+          });
+          in.add(1, dkey);
+          in.add(2, dv);
         }
-    });
-    in.add(0, dq);
-    if (in.wants(1) || in.wants(2)) {
-      const detail::HeadReaders readers(candidates, ds, w);
-      Array dkey(q.shape()), dv(q.shape());
-      // A head at a time, so that a row which everybody reads is shared out over the threads.
-      constexpr size_t kRows = 64;
-      const size_t blocks = (B * N + kRows - 1) / kRows;
-      parallel_for(H * blocks, 1, [&, B = B, N = N, H = H](size_t piece, size_t) {
-        const size_t h = piece / blocks, first = piece % blocks * kRows;
-        for (size_t row = first; row < std::min(first + kRows, B * N); ++row) {
-          const size_t b = row / N;
-          readers.sum(b * H + h, row % N, C, D, q.row(b * N) + h * C, dz.row(b * N) + h * C, scale,
-                      dkey.row(row) + h * C, dv.row(row) + h * C);
-        }
+        in.add(3, ds);
       });
-      in.add(1, dkey);
-      in.add(2, dv);
-    }
-    in.add(3, ds);
-  });
 }
 
 }  // namespace gnomon

@@ -62,40 +62,41 @@ inline Var gathered_dot(const Var& q, const Var& key, const Targets& to, size_t 
          "gathered_dot: to: expected {} groups of {} rows, got {} of {}", q.shape()[0],
          q.shape()[1], to.groups(), to.rows());
 
-  return record("gathered_dot", s, {q, key},
-                [q = q.value(), key = key.value(), to, H, scale](const Array& ds, Inputs in) {
-    const auto [B, N, D] = dims<3>(q, "gathered_dot: q [B,N,D]");
-    const size_t G = to.index().shape()[2], K = to.index().shape()[3], C = D / H;
-    if (in.wants(0)) {
-      Array& dq = in.grad(0);
-      parallel_for(B * N, 16, [&, N = N](size_t begin, size_t end) {
-        for (size_t n = begin; n < end; ++n)
-          for (size_t h = 0; h < H; ++h)
-            for (size_t k = 0; k < K; ++k) {
-              const int32_t j = to.index().data()[(n * G + (G == 1 ? 0 : h)) * K + k];
-              if (j >= 0)
-                simd::add_scaled(dq.row(n) + h * C, scale * ds.data()[(n * H + h) * K + k],
-                                 key.row(n / N * N + j) + h * C, C);
+  return record(
+      "gathered_dot", s, {q, key},
+      [q = q.value(), key = key.value(), to, H, scale](const Array& ds, Inputs in) {
+        const auto [B, N, D] = dims<3>(q, "gathered_dot: q [B,N,D]");
+        const size_t G = to.index().shape()[2], K = to.index().shape()[3], C = D / H;
+        if (in.wants(0)) {
+          Array& dq = in.grad(0);
+          parallel_for(B * N, 16, [&, N = N](size_t begin, size_t end) {
+            for (size_t n = begin; n < end; ++n)
+              for (size_t h = 0; h < H; ++h)
+                for (size_t k = 0; k < K; ++k) {
+                  const int32_t j = to.index().data()[(n * G + (G == 1 ? 0 : h)) * K + k];
+                  if (j >= 0)
+                    simd::add_scaled(dq.row(n) + h * C, scale * ds.data()[(n * H + h) * K + k],
+                                     key.row(n / N * N + j) + h * C, C);
+                }
+          });
+        }
+        if (in.wants(1)) {
+          Array& dkey = in.grad(1);
+          const Readers& readers = to.readers();
+          counters.rows_written += B * N * G * K;
+          parallel_for(B * N, 16, [&, N = N](size_t begin, size_t end) {
+            for (size_t row = begin; row < end; ++row) {
+              const size_t b = row / N;
+              for (auto r = readers.begin(b, row % N); r != readers.end(b, row % N); ++r) {
+                const size_t n = b * N + *r / (G * K), g = *r / K % G, k = *r % K;
+                for (size_t h = G == 1 ? 0 : g; h < (G == 1 ? H : g + 1); ++h)
+                  simd::add_scaled(dkey.row(row) + h * C, scale * ds.data()[(n * H + h) * K + k],
+                                   q.row(n) + h * C, C);
+              }
             }
-      });
-    }
-    if (in.wants(1)) {
-      Array& dkey = in.grad(1);
-      const Readers& readers = to.readers();
-      counters.rows_written += B * N * G * K;
-      parallel_for(B * N, 16, [&, N = N](size_t begin, size_t end) {
-        for (size_t row = begin; row < end; ++row) {
-          const size_t b = row / N;
-          for (auto r = readers.begin(b, row % N); r != readers.end(b, row % N); ++r) {
-            const size_t n = b * N + *r / (G * K), g = *r / K % G, k = *r % K;
-            for (size_t h = G == 1 ? 0 : g; h < (G == 1 ? H : g + 1); ++h)
-              simd::add_scaled(dkey.row(row) + h * C, scale * ds.data()[(n * H + h) * K + k],
-                               q.row(n) + h * C, C);
-          }
+          });
         }
       });
-    }
-  });
 }
 
 }  // namespace gnomon

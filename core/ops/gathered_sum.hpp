@@ -42,41 +42,42 @@ inline Var gathered_sum(const Var& w, const Var& v, const Targets& to) {
         }
   });
 
-  return record("gathered_sum", z, {w, v},
-                [w = w.value(), v = v.value(), to](const Array& dz, Inputs in) {
-    const auto [B, N, H, K] = dims<4>(w, "gathered_sum: w [B,N,H,K]");
-    const size_t G = to.index().shape()[2], D = v.shape().last(), C = D / H;
-    if (in.wants(0)) {
-      Array& dw = in.grad(0);
-      parallel_for(B * N, 16, [&, N = N, H = H, K = K](size_t begin, size_t end) {
-        for (size_t n = begin; n < end; ++n)
-          for (size_t h = 0; h < H; ++h)
-            for (size_t k = 0; k < K; ++k) {
-              const int32_t j = to.index().data()[(n * G + (G == 1 ? 0 : h)) * K + k];
-              if (j >= 0)
-                dw.data()[(n * H + h) * K + k] +=
-                    simd::dot(dz.row(n) + h * C, v.row(n / N * N + j) + h * C, C);
+  return record(
+      "gathered_sum", z, {w, v}, [w = w.value(), v = v.value(), to](const Array& dz, Inputs in) {
+        const auto [B, N, H, K] = dims<4>(w, "gathered_sum: w [B,N,H,K]");
+        const size_t G = to.index().shape()[2], D = v.shape().last(), C = D / H;
+        if (in.wants(0)) {
+          Array& dw = in.grad(0);
+          parallel_for(B * N, 16, [&, N = N, H = H, K = K](size_t begin, size_t end) {
+            for (size_t n = begin; n < end; ++n)
+              for (size_t h = 0; h < H; ++h)
+                for (size_t k = 0; k < K; ++k) {
+                  const int32_t j = to.index().data()[(n * G + (G == 1 ? 0 : h)) * K + k];
+                  if (j >= 0)
+                    dw.data()[(n * H + h) * K + k] +=
+                        simd::dot(dz.row(n) + h * C, v.row(n / N * N + j) + h * C, C);
+                }
+          });
+        }
+        if (in.wants(1)) {
+          Array& dv = in.grad(1);
+          const Readers& readers = to.readers();
+          counters.rows_written += B * N * G * K;
+          parallel_for(B * N, 16, [&, N = N, H = H, K = K](size_t begin, size_t end) {
+            for (size_t row = begin; row < end; ++row) {
+              const size_t b = row / N;
+              for (auto r = readers.begin(b, row % N); r != readers.end(b, row % N); ++r) {
+                const size_t n = b * N + *r / (G * K), g = *r / K % G, k = *r % K;
+                for (size_t h = G == 1 ? 0 : g; h < (G == 1 ? H : g + 1); ++h) {
+                  const real weight = w.data()[(n * H + h) * K + k];
+                  if (weight != 0)
+                    simd::add_scaled(dv.row(row) + h * C, weight, dz.row(n) + h * C, C);
+                }
+              }
             }
-      });
-    }
-    if (in.wants(1)) {
-      Array& dv = in.grad(1);
-      const Readers& readers = to.readers();
-      counters.rows_written += B * N * G * K;
-      parallel_for(B * N, 16, [&, N = N, H = H, K = K](size_t begin, size_t end) {
-        for (size_t row = begin; row < end; ++row) {
-          const size_t b = row / N;
-          for (auto r = readers.begin(b, row % N); r != readers.end(b, row % N); ++r) {
-            const size_t n = b * N + *r / (G * K), g = *r / K % G, k = *r % K;
-            for (size_t h = G == 1 ? 0 : g; h < (G == 1 ? H : g + 1); ++h) {
-              const real weight = w.data()[(n * H + h) * K + k];
-              if (weight != 0) simd::add_scaled(dv.row(row) + h * C, weight, dz.row(n) + h * C, C);
-            }
-          }
+          });
         }
       });
-    }
-  });
 }
 
 }  // namespace gnomon

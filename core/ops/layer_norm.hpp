@@ -38,41 +38,43 @@ inline Var layer_norm(const Var& x, const Var& gain, const Var& bias, real eps =
     }
   });
 
-  return record("layer_norm", y, {x, gain, bias},
-                [x = x.value(), gain = gain.value(), means, inverses](const Array& dy, Inputs in) {
-    const size_t D = x.shape().last(), R = x.shape().rows();
-    if (in.wants(0)) {
-      auto [dx, beta] = in.blend(0);
-      parallel_for(R, 32, [&, &dx = dx, beta = beta](size_t begin, size_t end) {
-        for (size_t r = begin; r < end; ++r) {
-          const real mean = means.data()[r], inverse = inverses.data()[r];
-          const real share = 1 / static_cast<real>(D);
-          const real mean_g = share * simd::dot(dy.row(r), gain.data(), D);
-          const real mean_gh =
-              share * simd::sum_of(
-                          D, [&](auto g, auto w, auto v) { return g * w * (v - mean) * inverse; },
-                          dy.row(r), gain.data(), x.row(r));
-          simd::blend_range(
-              D, dx.row(r), beta,
-              [&](auto g, auto w, auto v) {
-            return (g * w - mean_g - (v - mean) * inverse * mean_gh) * inverse;
-              },
-              dy.row(r), gain.data(), x.row(r));
+  return record(
+      "layer_norm", y, {x, gain, bias},
+      [x = x.value(), gain = gain.value(), means, inverses](const Array& dy, Inputs in) {
+        const size_t D = x.shape().last(), R = x.shape().rows();
+        if (in.wants(0)) {
+          auto [dx, beta] = in.blend(0);
+          parallel_for(R, 32, [&, &dx = dx, beta = beta](size_t begin, size_t end) {
+            for (size_t r = begin; r < end; ++r) {
+              const real mean = means.data()[r], inverse = inverses.data()[r];
+              const real share = 1 / static_cast<real>(D);
+              const real mean_g = share * simd::dot(dy.row(r), gain.data(), D);
+              const real mean_gh =
+                  share * simd::sum_of(
+                              D,
+                              [&](auto g, auto w, auto v) { return g * w * (v - mean) * inverse; },
+                              dy.row(r), gain.data(), x.row(r));
+              simd::blend_range(
+                  D, dx.row(r), beta,
+                  [&](auto g, auto w, auto v) {
+                    return (g * w - mean_g - (v - mean) * inverse * mean_gh) * inverse;
+                  },
+                  dy.row(r), gain.data(), x.row(r));
+            }
+          });
         }
+        if (in.wants(1))
+          simd::sum_rows(R, D, in.grad(1).data(), [&](size_t begin, size_t end, real* own) {
+            for (size_t r = begin; r < end; ++r)
+              simd::map_range(
+                  D, own,
+                  [mean = means.data()[r], inverse = inverses.data()[r]](auto s, auto g, auto v) {
+                    return s + g * (v - mean) * inverse;
+                  },
+                  own, dy.row(r), x.row(r));
+          });
+        if (in.wants(2)) simd::column_sums(dy.data(), R, D, in.grad(2).data());
       });
-    }
-    if (in.wants(1))
-      simd::sum_rows(R, D, in.grad(1).data(), [&](size_t begin, size_t end, real* own) {
-        for (size_t r = begin; r < end; ++r)
-          simd::map_range(
-              D, own,
-              [mean = means.data()[r], inverse = inverses.data()[r]](auto s, auto g, auto v) {
-            return s + g * (v - mean) * inverse;
-              },
-              own, dy.row(r), x.row(r));
-      });
-    if (in.wants(2)) simd::column_sums(dy.data(), R, D, in.grad(2).data());
-  });
 }
 
 }  // namespace gnomon

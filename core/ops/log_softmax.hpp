@@ -55,7 +55,7 @@ inline Var log_softmax(const Var& x, const Index& mask = {}) {
         simd::blend_range(
             K, dx.row(r), beta,
             [&](auto g, auto u) {
-          return xsimd::select(u > masked, g - xsimd::exp(u) * sum, zero);
+              return xsimd::select(u > masked, g - xsimd::exp(u) * sum, zero);
             },
             dy.row(r), y.row(r));
       }

@@ -60,27 +60,27 @@ inline Var matmul(const Var& a, const Var& b, bool transpose_a = false, bool tra
   return record("matmul", y, {a, b},
                 [a = a.value(), b = b.value(), transpose_a, transpose_b, part, batch, M = M, N = N,
                  K = K](const Array& dy, Inputs in) {
-    if (in.wants(0)) {
-      auto [da, beta] = in.blend(0);
-      detail::for_each_product(batch, M, [&, &da = da, beta = beta](size_t p) {
-        real* to = da.data() + p * M * K;
-        if (transpose_a)
-          gemm(K, M, N, part(b, p, transpose_b), part(dy, p, true), to, M, beta);
-        else
-          gemm(M, K, N, part(dy, p, false), part(b, p, !transpose_b), to, K, beta);
-      });
-    }
-    if (in.wants(1)) {
-      auto [db, beta] = in.blend(1);
-      detail::for_each_product(batch, N, [&, &db = db, beta = beta](size_t p) {
-        real* to = db.data() + p * K * N;
-        if (transpose_b)
-          gemm(N, K, M, part(dy, p, true), part(a, p, transpose_a), to, K, beta);
-        else
-          gemm(K, N, M, part(a, p, !transpose_a), part(dy, p, false), to, N, beta);
-      });
-    }
-  });
+                  if (in.wants(0)) {
+                    auto [da, beta] = in.blend(0);
+                    detail::for_each_product(batch, M, [&, &da = da, beta = beta](size_t p) {
+                      real* to = da.data() + p * M * K;
+                      if (transpose_a)
+                        gemm(K, M, N, part(b, p, transpose_b), part(dy, p, true), to, M, beta);
+                      else
+                        gemm(M, K, N, part(dy, p, false), part(b, p, !transpose_b), to, K, beta);
+                    });
+                  }
+                  if (in.wants(1)) {
+                    auto [db, beta] = in.blend(1);
+                    detail::for_each_product(batch, N, [&, &db = db, beta = beta](size_t p) {
+                      real* to = db.data() + p * K * N;
+                      if (transpose_b)
+                        gemm(N, K, M, part(dy, p, true), part(a, p, transpose_a), to, K, beta);
+                      else
+                        gemm(K, N, M, part(a, p, !transpose_a), part(dy, p, false), to, N, beta);
+                    });
+                  }
+                });
 }
 
 }  // namespace gnomon

@@ -14,12 +14,12 @@ inline Var mul(const Var& a, const Var& b) {
   Array y = simd::mapped(product, a.value(), b.value());
   return record("mul", y, {a, b},
                 [a = a.value(), b = b.value(), product](const Array& dy, Inputs in) {
-    for (const size_t i : {0, 1})
-      if (in.wants(i)) {
-        auto [dx, beta] = in.blend(i);
-        simd::blend(dx, beta, product, dy, i == 0 ? b : a);
-      }
-  });
+                  for (const size_t i : {0, 1})
+                    if (in.wants(i)) {
+                      auto [dx, beta] = in.blend(i);
+                      simd::blend(dx, beta, product, dy, i == 0 ? b : a);
+                    }
+                });
 }
 
 }  // namespace gnomon

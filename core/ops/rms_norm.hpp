@@ -31,36 +31,37 @@ inline Var rms_norm(const Var& x, const Var& gain, real eps = real(1e-5)) {
     }
   });
 
-  return record("rms_norm", y, {x, gain},
-                [x = x.value(), gain = gain.value(), inverses](const Array& dy, Inputs in) {
-    const size_t D = x.shape().last(), R = x.shape().rows();
-    if (in.wants(0)) {
-      auto [dx, beta] = in.blend(0);
-      parallel_for(R, 32, [&, &dx = dx, beta = beta](size_t begin, size_t end) {
-        for (size_t r = begin; r < end; ++r) {
-          const real inverse = inverses.data()[r];
-          const real mean_gh = simd::sum_of(
-                                   D, [](auto g, auto w, auto v) { return g * w * v; }, dy.row(r),
-                                   gain.data(), x.row(r)) *
-                               inverse / static_cast<real>(D);
-          simd::blend_range(
-              D, dx.row(r), beta,
-              [&](auto g, auto w, auto v) { return (g * w - v * inverse * mean_gh) * inverse; },
-              dy.row(r), gain.data(), x.row(r));
+  return record(
+      "rms_norm", y, {x, gain},
+      [x = x.value(), gain = gain.value(), inverses](const Array& dy, Inputs in) {
+        const size_t D = x.shape().last(), R = x.shape().rows();
+        if (in.wants(0)) {
+          auto [dx, beta] = in.blend(0);
+          parallel_for(R, 32, [&, &dx = dx, beta = beta](size_t begin, size_t end) {
+            for (size_t r = begin; r < end; ++r) {
+              const real inverse = inverses.data()[r];
+              const real mean_gh = simd::sum_of(
+                                       D, [](auto g, auto w, auto v) { return g * w * v; },
+                                       dy.row(r), gain.data(), x.row(r)) *
+                                   inverse / static_cast<real>(D);
+              simd::blend_range(
+                  D, dx.row(r), beta,
+                  [&](auto g, auto w, auto v) { return (g * w - v * inverse * mean_gh) * inverse; },
+                  dy.row(r), gain.data(), x.row(r));
+            }
+          });
         }
+        if (in.wants(1))
+          simd::sum_rows(R, D, in.grad(1).data(), [&](size_t begin, size_t end, real* own) {
+            for (size_t r = begin; r < end; ++r)
+              simd::map_range(
+                  D, own,
+                  [inverse = inverses.data()[r]](auto s, auto g, auto v) {
+                    return s + g * v * inverse;
+                  },
+                  own, dy.row(r), x.row(r));
+          });
       });
-    }
-    if (in.wants(1))
-      simd::sum_rows(R, D, in.grad(1).data(), [&](size_t begin, size_t end, real* own) {
-        for (size_t r = begin; r < end; ++r)
-          simd::map_range(
-              D, own,
-              [inverse = inverses.data()[r]](auto s, auto g, auto v) {
-            return s + g * v * inverse;
-              },
-              own, dy.row(r), x.row(r));
-      });
-  });
 }
 
 }  // namespace gnomon

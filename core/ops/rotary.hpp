@@ -69,8 +69,8 @@ inline Var rotary(const Var& x, size_t heads, size_t first = 0, double base = 10
          "rotary: expected D divisible by H and an even C = D / H, got D = {}, H = {}", D, heads);
   return record("rotary", detail::turned(x.value(), heads, first, base, 1), {x},
                 [heads, first, base](const Array& dy, Inputs in) {
-    in.add(0, detail::turned(dy, heads, first, base, -1));
-  });
+                  in.add(0, detail::turned(dy, heads, first, base, -1));
+                });
 }
 
 }  // namespace gnomon

@@ -12,9 +12,9 @@ inline Var scale(const Var& x, real factor) {
   const auto scaled = [factor](auto v) { return factor * v; };
   return record("scale", simd::mapped(scaled, x.value()), {x},
                 [scaled](const Array& dy, Inputs in) {
-    auto [dx, beta] = in.blend(0);
-    simd::blend(dx, beta, scaled, dy);
-  });
+                  auto [dx, beta] = in.blend(0);
+                  simd::blend(dx, beta, scaled, dy);
+                });
 }
 
 }  // namespace gnomon

@@ -25,22 +25,23 @@ inline Var scale_rows(const Var& x, const Var& w) {
   });
   return record("scale_rows", y, {x, w},
                 [x = x.value(), w = w.value(), K, R](const Array& dy, Inputs in) {
-    if (in.wants(0)) {
-      auto [dx, beta] = in.blend(0);
-      parallel_for(R, 64, [&, &dx = dx, beta = beta](size_t begin, size_t end) {
-        for (size_t r = begin; r < end; ++r)
-          simd::blend_range(
-              K, dx.row(r), beta, [s = simd::Pack(w.data()[r])](auto g) { return s * g; },
-              dy.row(r));
-      });
-    }
-    if (in.wants(1)) {
-      Array& dw = in.grad(1);
-      parallel_for(R, 64, [&](size_t begin, size_t end) {
-        for (size_t r = begin; r < end; ++r) dw.data()[r] += simd::dot(x.row(r), dy.row(r), K);
-      });
-    }
-  });
+                  if (in.wants(0)) {
+                    auto [dx, beta] = in.blend(0);
+                    parallel_for(R, 64, [&, &dx = dx, beta = beta](size_t begin, size_t end) {
+                      for (size_t r = begin; r < end; ++r)
+                        simd::blend_range(
+                            K, dx.row(r), beta,
+                            [s = simd::Pack(w.data()[r])](auto g) { return s * g; }, dy.row(r));
+                    });
+                  }
+                  if (in.wants(1)) {
+                    Array& dw = in.grad(1);
+                    parallel_for(R, 64, [&](size_t begin, size_t end) {
+                      for (size_t r = begin; r < end; ++r)
+                        dw.data()[r] += simd::dot(x.row(r), dy.row(r), K);
+                    });
+                  }
+                });
 }
 
 }  // namespace gnomon

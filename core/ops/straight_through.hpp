@@ -13,7 +13,7 @@
 
 namespace gnomon {
 
-/// Throws Error(Exit::diverged) when p holds a NaN.
+/// Throws Error(Fault::diverged) when p holds a NaN.
 inline Var straight_through(const Var& p) {
   const size_t K = p.shape().last();
   Array y = zeros(p.shape());
@@ -24,7 +24,7 @@ inline Var straight_through(const Var& p) {
       bool all_zero = true;
       for (size_t k = 0; k < K; ++k) {
         if (std::isnan(row[k]))
-          fail(Exit::diverged,
+          fail(Fault::diverged,
                "straight_through: p [...,K]: expected numbers, got NaN in row {} at {}", r, k);
         if (row[k] > row[best]) best = k;
         all_zero = all_zero && row[k] == 0;

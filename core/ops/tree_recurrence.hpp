@@ -121,40 +121,41 @@ inline Var tree_recurrence(const Var& x, const Index& to, const TreeWeights& by)
     }
   });
 
-  return record("tree_recurrence", s, {x, by.read, by.gates, by.gate_bias},
-                [=, U = by.read.value(), M = by.gates.value()](const Array& dy, Inputs in) {
-    const auto [B, N, R] = dims<3>(to, "tree_recurrence: to [B,N,R]");
-    const size_t D = s.shape().last(), F = v.shape().last(), G = z.shape().last();
-    Array ds = dy.clone(), dv(v.shape()), dz(z.shape());
-    counters.rows_written += B * N * R;
-    parallel_for(B, kSequences, [&, N = N, R = R](size_t begin, size_t end) {
-      const size_t count = end - begin;
-      Array dr({count, R * D});
-      for (size_t n = N; n-- > 0;) {
-        const size_t first = begin * N + n;
-        for (size_t b = 0, row = first; b < count; ++b, row += N)
-          detail::join_back(R, D, r.row(row), z.row(row), ds.row(row), dz.row(row), dr.row(b));
-        gemm(count, F, G, at(dz, first), {M.data(), F}, dv.row(first), N * F);
-        for (size_t row = first; row < end * N; row += N)
-          simd::map_range(F, dv.row(row), silu_slope, dv.row(row), v.row(row));
-        gemm(count, R * D, F, at(dv, first), {U.data(), R * D}, dr.data(), R * D, 1);
-        for (size_t b = 0, row = first; b < count; ++b, row += N)
-          for (size_t k = 0; k < R; ++k)
-            if (const int32_t j = to.row(row)[k]; j >= 0)
-              simd::add_to(ds.row(row - n + static_cast<size_t>(j)), dr.row(b) + k * D, D);
-      }
-    });
-    if (in.wants(0)) in.add(0, dv);
-    if (in.wants(1)) {
-      auto [dU, beta] = in.blend(1);
-      gemm(F, R * D, B * N, {dv.data(), F, true}, {r.data(), R * D}, dU.data(), R * D, beta);
-    }
-    if (in.wants(2)) {
-      auto [dM, beta] = in.blend(2);
-      gemm(G, F, B * N, {dz.data(), G, true}, {u.data(), F}, dM.data(), F, beta);
-    }
-    if (in.wants(3)) simd::column_sums(dz.data(), B * N, G, in.grad(3).data());
-  });
+  return record(
+      "tree_recurrence", s, {x, by.read, by.gates, by.gate_bias},
+      [=, U = by.read.value(), M = by.gates.value()](const Array& dy, Inputs in) {
+        const auto [B, N, R] = dims<3>(to, "tree_recurrence: to [B,N,R]");
+        const size_t D = s.shape().last(), F = v.shape().last(), G = z.shape().last();
+        Array ds = dy.clone(), dv(v.shape()), dz(z.shape());
+        counters.rows_written += B * N * R;
+        parallel_for(B, kSequences, [&, N = N, R = R](size_t begin, size_t end) {
+          const size_t count = end - begin;
+          Array dr({count, R * D});
+          for (size_t n = N; n-- > 0;) {
+            const size_t first = begin * N + n;
+            for (size_t b = 0, row = first; b < count; ++b, row += N)
+              detail::join_back(R, D, r.row(row), z.row(row), ds.row(row), dz.row(row), dr.row(b));
+            gemm(count, F, G, at(dz, first), {M.data(), F}, dv.row(first), N * F);
+            for (size_t row = first; row < end * N; row += N)
+              simd::map_range(F, dv.row(row), silu_slope, dv.row(row), v.row(row));
+            gemm(count, R * D, F, at(dv, first), {U.data(), R * D}, dr.data(), R * D, 1);
+            for (size_t b = 0, row = first; b < count; ++b, row += N)
+              for (size_t k = 0; k < R; ++k)
+                if (const int32_t j = to.row(row)[k]; j >= 0)
+                  simd::add_to(ds.row(row - n + static_cast<size_t>(j)), dr.row(b) + k * D, D);
+          }
+        });
+        if (in.wants(0)) in.add(0, dv);
+        if (in.wants(1)) {
+          auto [dU, beta] = in.blend(1);
+          gemm(F, R * D, B * N, {dv.data(), F, true}, {r.data(), R * D}, dU.data(), R * D, beta);
+        }
+        if (in.wants(2)) {
+          auto [dM, beta] = in.blend(2);
+          gemm(G, F, B * N, {dz.data(), G, true}, {u.data(), F}, dM.data(), F, beta);
+        }
+        if (in.wants(3)) simd::column_sums(dz.data(), B * N, G, in.grad(3).data());
+      });
 }
 
 }  // namespace gnomon

@@ -123,8 +123,8 @@ MultiHeadAttention::MultiHeadAttention(const MixerPlace& place, bool fused, Sigh
                   init::uniform(1 / std::sqrt(static_cast<double>(place.width))))),
       output_(add<Linear>("output", place.width, place.width)) {
   if (turned_ && place.width / place.heads % 2 != 0)
-    fail(Exit::usage, "--position: rope needs heads of even width, got --width {} and --heads {}",
-         place.width, place.heads);
+    fail_option("position", "rope needs heads of even width, got --width {} and --heads {}",
+                place.width, place.heads);
 }
 
 // The weight is cut, not the product: it is the smaller of the two.

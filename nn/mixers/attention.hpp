@@ -24,7 +24,7 @@ std::vector<real> alibi_slopes(size_t heads);
 /// projection.weight [3D,D], projection.bias [3D]; output, a Linear(D, D).
 class MultiHeadAttention final : public Mixer {
  public:
-  /// `fused`: the op attention(), or else its composed reference. Throws Error(Exit::usage): rope
+  /// `fused`: the op attention(), or else its composed reference. Throws Error(Fault::option): rope
   /// on heads of odd width.
   MultiHeadAttention(const MixerPlace& place, bool fused, Sight sight = {});
   Mixed operator()(const Var& a, const Pointers& below, Pass& pass) const override;

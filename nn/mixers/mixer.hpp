@@ -15,7 +15,7 @@
 #include <optional>
 #include <string>
 
-#include "core/registry.hpp"
+#include "core/base/registry.hpp"
 #include "nn/module.hpp"
 
 namespace gnomon {
@@ -103,7 +103,7 @@ class MixerKind {
  public:
   virtual ~MixerKind() = default;
   virtual void declare(Fields&) {}
-  /// Throws Error(Exit::usage) for options that do not fit each other or the place.
+  /// Throws Error(Fault::option) for options that do not fit each other or the place.
   virtual std::unique_ptr<Mixer> make(const MixerPlace& place) const = 0;
 };
 

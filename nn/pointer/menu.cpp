@@ -25,7 +25,7 @@ std::unique_ptr<CandidateSource> make_source(const std::string& written) {
   try {
     source->set(parse_integer(written.substr(colon + 1), 0, 1 << 20, "number"));
   } catch (const Error& e) {
-    fail(Exit::usage, "--sources: {}: {}", written, e.what());
+    fail_option("sources", "{}: {}", written, e.what());
   }
   return source;
 }
@@ -39,8 +39,8 @@ struct Wish {
 std::vector<Wish> wishes(const std::string& layer, size_t heads) {
   const std::vector<std::string> menus = split(layer, '|');
   if (menus.size() > 1 && menus.size() != heads)
-    fail(Exit::usage, "--sources: expected one menu for all heads or {} menus, got {} in '{}'",
-         heads, menus.size(), layer);
+    fail_option("sources", "expected one menu for all heads or {} menus, got {} in '{}'", heads,
+                menus.size(), layer);
   std::vector<Wish> all;
   for (size_t m = 0; m < menus.size(); ++m)
     for (const std::string& written : split(menus[m], ',')) {
@@ -50,11 +50,11 @@ std::vector<Wish> wishes(const std::string& layer, size_t heads) {
       if (wish == all.end())
         wish = all.insert(all.end(), {name, written, std::vector<bool>(heads, menus.size() == 1)});
       else if (wish->heads[m])
-        fail(Exit::usage, "--sources: expected each source once in a menu, got '{}' twice", name);
+        fail_option("sources", "expected each source once in a menu, got '{}' twice", name);
       if (wish->written != written)
-        fail(Exit::usage,
-             "--sources: expected the same number for all heads of a layer, got '{}' and '{}'",
-             wish->written, written);
+        fail_option("sources",
+                    "expected the same number for all heads of a layer, got '{}' and '{}'",
+                    wish->written, written);
       wish->heads[m] = true;
     }
   return all;
@@ -74,8 +74,8 @@ Var expected_logit(const Var& at, size_t h, size_t H, const Selector& selector) 
 Menu::Menu(const std::string& sources, const MixerPlace& place) {
   const std::vector<std::string> menus = split(sources, '/');
   if (menus.size() != 1 && menus.size() != place.layers)
-    fail(Exit::usage, "--sources: expected one menu for all layers or {} menus, got {} in '{}'",
-         place.layers, menus.size(), sources);
+    fail_option("sources", "expected one menu for all layers or {} menus, got {} in '{}'",
+                place.layers, menus.size(), sources);
   std::vector<std::pair<Wish, std::unique_ptr<CandidateSource>>> chosen;
   bool begins = false;  // does any source offer something without pointers below?
   for (const Wish& wish : wishes(menus[menus.size() == 1 ? 0 : place.layer], place.heads)) {
@@ -85,16 +85,16 @@ Menu::Menu(const std::string& sources, const MixerPlace& place) {
       chosen.emplace_back(wish, std::move(source));
   }
   if (chosen.empty() || (place.layer == 0 && !begins))
-    fail(Exit::usage,
-         "--sources: expected at least one source in layer {} that needs no pointers below, "
-         "got '{}'",
-         place.layer, sources);
+    fail_option("sources",
+                "expected at least one source in layer {} that needs no pointers below, "
+                "got '{}'",
+                place.layer, sources);
   std::stable_partition(chosen.begin(), chosen.end(),
                         [](const auto& s) { return !s.second->scans(); });
   if (chosen.size() > 1 && chosen[chosen.size() - 2].second->scans())
-    fail(Exit::usage,
-         "--sources: expected at most one source that chains within the layer, got '{}' and '{}'",
-         chosen[chosen.size() - 2].first.name, chosen.back().first.name);
+    fail_option("sources",
+                "expected at most one source that chains within the layer, got '{}' and '{}'",
+                chosen[chosen.size() - 2].first.name, chosen.back().first.name);
   for (auto& [wish, source] : chosen) {
     source->build(place);
     for (const std::string& type : source->types()) types_.push_back(type);

@@ -18,7 +18,7 @@ class Menu final : public Module {
  public:
   /// The menu of one layer. In the first layer, unless it is repeated, sources that need pointers
   /// below are left out.
-  /// Throws Error(Exit::usage): an unknown source, a wrong number, a source twice, nothing left.
+  /// Throws Error(Fault::option): an unknown source, a wrong number, a source twice, nothing left.
   Menu(const std::string& sources, const MixerPlace& place);
 
   /// Candidate types, in the order of their learned logits.

@@ -128,8 +128,7 @@ PointerBlock::PointerBlock(const PointerConfig& config, const MixerPlace& place)
       gate_read_(add<Linear>("gate_read", place.width, place.width, false)),
       output_(add<Linear>("output", place.width, place.width, false)) {
   if (place.position == "rope" || place.position == "alibi")
-    fail(Exit::usage, "--position: expected none or learned for pointer layers, got {}",
-         place.position);
+    fail_option("position", "expected none or learned for pointer layers, got {}", place.position);
   if (encode_ == "content") content_ = &add<Linear>("content", place.width, place.width, false);
   if (encode_ != "none")
     pointer_query_ =
@@ -177,10 +176,10 @@ Mixed PointerBlock::operator()(const Var& a, const Pointers& below, Pass& pass) 
 
   const bool spread = pass.training && hand_on_ == "distribution";
   if (spread && N > kLongestSpread)
-    fail(Exit::usage,
-         "--hand-on: distribution: expected at most {} tokens, since it takes N x N numbers for "
-         "each head, got N = {}; train on shorter sequences",
-         kLongestSpread, N);
+    fail_option("hand-on",
+                "distribution: expected at most {} tokens, since it takes N x N numbers for "
+                "each head, got N = {}; train on shorter sequences",
+                kLongestSpread, N);
   const Selector selector{query, key, scale};
   Menu::Offer offer = menu_.offer({a, below, pass, H}, spread ? &selector : nullptr);
   if (pass.training && credit_ && !below.empty())

@@ -40,7 +40,7 @@ struct PointerConfig {
 
 class PointerBlock final : public Mixer {
  public:
-  /// Throws Error(Exit::usage) for a menu or position encoding it cannot take.
+  /// Throws Error(Fault::option) for a menu or position encoding it cannot take.
   PointerBlock(const PointerConfig& config, const MixerPlace& place);
   Mixed operator()(const Var& a, const Pointers& below, Pass& pass) const override;
   /// Token n costs O(D D + K D) (the menu "dense": K = n); 2 D numbers of each token are

@@ -41,7 +41,7 @@ void Recall::watch(Pass& pass, const Index& targets) {
 void Recall::count(const Pointing& pointing, const Index& targets, std::vector<Head>& heads) const {
   const auto [B, N, H] = dims<3>(pointing.to, "recall: to [B,N,H]");
   if (N > kLongest)
-    fail(Exit::usage,
+    fail(Fault::option,
          "recall: tokens [B,N]: expected at most {} tokens, since each is compared with all before "
          "it, got {}",
          kLongest, N);

@@ -32,10 +32,11 @@ Var softmax_flipped(const Var& x) {
 Var gather_losing(const Var& x, const Index& to) {
   return record("gather_losing", gather_rows(x.value(), to).value(), {x},
                 [to](const Array& dy, Inputs in) {
-    Array& dx = in.grad(0);
-    for (size_t m = 0; m < to.size(); ++m)
-      if (to.data()[m] >= 0) std::copy_n(dy.row(m), dy.shape().last(), dx.row(to.data()[m]));
-  });
+                  Array& dx = in.grad(0);
+                  for (size_t m = 0; m < to.size(); ++m)
+                    if (to.data()[m] >= 0)
+                      std::copy_n(dy.row(m), dy.shape().last(), dx.row(to.data()[m]));
+                });
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "nn/safetensors.hpp"
+#include "tools/training/safetensors.hpp"
 
 #include <doctest/doctest.h>
 

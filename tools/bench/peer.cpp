@@ -2,7 +2,7 @@
 
 #include <boost/process.hpp>
 
-#include "core/error.hpp"
+#include "core/base/error.hpp"
 
 namespace gnomon {
 namespace {
@@ -28,9 +28,9 @@ Peer::Peer(const std::string& model, size_t length, size_t batch, size_t vocabul
         process::std_in<p.in, process::std_out> p.out, process::std_err > process::null);
     parameters_ = std::stoul(line());
   } catch (const std::exception&) {
-    fail(Exit::usage,
-         "--peer: expected Python with PyTorch at /usr/bin/python3; on Debian: apt-get install "
-         "python3-torch");
+    fail_option("peer",
+                "expected Python with PyTorch at /usr/bin/python3; on Debian: apt-get install "
+                "python3-torch");
   }
 }
 
@@ -43,7 +43,7 @@ Peer::~Peer() {
 
 std::string Peer::line() {
   std::string text;
-  if (!std::getline(process_->out, text)) fail(Exit::internal, "bench: the peer stopped");
+  if (!std::getline(process_->out, text)) fail(Fault::misuse, "bench: the peer stopped");
   return text;
 }
 

@@ -9,8 +9,8 @@ namespace gnomon {
 
 class Peer {
  public:
-  /// Starts Python. Throws Error(Exit::usage) where there is no Python with PyTorch, or the script
-  /// does not know the model.
+  /// Starts Python. Throws Error(Fault::option) where there is no Python with PyTorch, or the
+  /// script does not know the model.
   Peer(const std::string& model, size_t length, size_t batch, size_t vocabulary, int threads);
   ~Peer();  ///< ends the child
   /// Seconds of one training step. Throws Error when the child has died.

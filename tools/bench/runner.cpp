@@ -7,9 +7,9 @@
 
 #include "core/counters.hpp"
 #include "core/memory.hpp"
-#include "nn/optimizer.hpp"
 #include "tools/bench/peer.hpp"
 #include "tools/progress.hpp"
+#include "tools/training/optimizer.hpp"
 
 namespace gnomon {
 namespace {

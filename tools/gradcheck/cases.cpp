@@ -75,56 +75,56 @@ std::vector<OpCase> gradient_cases() {
       {"affine no bias", [](V v) { return affine(v[0], v[1]); }, {{3, 4}, {5, 4}}},
       {"concat",
        [](V v) {
-    return concat({v[0], v[1], v[0]}, 1);
+         return concat({v[0], v[1], v[0]}, 1);
        },
        {{2, 3, 2}, {2, 1, 2}}},
       {"concat last axis",
        [](V v) {
-    return concat({v[0], v[1]}, 1);
+         return concat({v[0], v[1]}, 1);
        },
        {{3, 17}, {3, 2}}},
       {"cross_entropy",
        [](V v) {
-    return cross_entropy(v[0], Index({2, 3}, {4, -1, 0, 2, 2, -1}));
+         return cross_entropy(v[0], Index({2, 3}, {4, -1, 0, 2, 2, -1}));
        },
        {{2, 3, 5}}},
       {"cross_entropy added",
        [](V v) {
-    return add(cross_entropy(v[0], Index({3}, {4, -1, 0})), sum(v[0]));
+         return add(cross_entropy(v[0], Index({3}, {4, -1, 0})), sum(v[0]));
        },
        {{3, 19}}},
       {"dropout",
        [](V v) {
-    Random r(7);
-    return dropout(v[0], 0.4, r);
+         Random r(7);
+         return dropout(v[0], 0.4, r);
        },
        {{3, 19}}},
       {"embedding",
        [](V v) {
-    return embedding(v[0], Index({2, 3}, {0, 3, 3, 1, 0, 3}));
+         return embedding(v[0], Index({2, 3}, {0, 3, 3, 1, 0, 3}));
        },
        {{5, 3}}},
       {"exp", [](V v) { return exp(v[0]); }, {{3, 7}}},
       {"gather_rows",
        [](V v) {
-    return gather_rows(v[0], Index({1, 5}, {0, 0, 2, -1, 2}));
+         return gather_rows(v[0], Index({1, 5}, {0, 0, 2, -1, 2}));
        },
        {{1, 5, 3}}},
       {"gate", [](V v) { return gate(v[0], v[1], v[2]); }, {{3, 7}, {3, 7}, {3, 7}}},
       {"gate of itself", [](V v) { return gate(v[0], v[0], v[0]); }, {{3, 7}}},
       {"gathered_attention",
        [](V v) {
-    return gathered_attention(v[0], v[1], v[2], v[3], {kShared, kShared, kShared}, 0.5, 0.7);
+         return gathered_attention(v[0], v[1], v[2], v[3], {kShared, kShared, kShared}, 0.5, 0.7);
        },
        {{2, 3, 10}, {2, 3, 10}, {2, 3, 10}, {2, 3, 2, 4}}},
       {"gathered_attention per head",
        [](V v) {
-    return gathered_attention(v[0], v[1], v[2], v[3], {kPerHead, kPerHead, kPerHead}, 0.5);
+         return gathered_attention(v[0], v[1], v[2], v[3], {kPerHead, kPerHead, kPerHead}, 0.5);
        },
        {{2, 3, 8}, {2, 3, 8}, {2, 3, 8}, {2, 3, 2, 2}}},
       {"gathered_attention with slots that are not scored, or read nothing",
        [](V v) {
-    return gathered_attention(v[0], v[1], v[2], v[3], {kShared, kScored, kRead}, 0.5);
+         return gathered_attention(v[0], v[1], v[2], v[3], {kShared, kScored, kRead}, 0.5);
        },
        {{2, 3, 4}, {2, 3, 4}, {2, 3, 4}, {2, 3, 2, 4}}},
       {"gathered_dot",
@@ -142,8 +142,8 @@ std::vector<OpCase> gradient_cases() {
       {"gelu", [](V v) { return gelu(v[0]); }, {{3, 19}}},
       {"gumbel",
        [](V v) {
-    Random r(7);
-    return gumbel(v[0], r);
+         Random r(7);
+         return gumbel(v[0], r);
        },
        {{3, 7}}},
       {"layer_norm", [](V v) { return layer_norm(v[0], v[1], v[2]); }, {{2, 3, 19}, {19}, {19}}},
@@ -153,8 +153,8 @@ std::vector<OpCase> gradient_cases() {
       {"log", [](V v) { return log(v[0]); }, {{3, 7}}, {}, 0.5, 2},
       {"logistic_noise",
        [](V v) {
-    Random r(7);
-    return logistic_noise(v[0], r);
+         Random r(7);
+         return logistic_noise(v[0], r);
        },
        {{3, 7}}},
       {"log_softmax", [](V v) { return log_softmax(v[0]); }, {{3, 19}}},
@@ -180,7 +180,7 @@ std::vector<OpCase> gradient_cases() {
        {{1, 4, 2}}},
       {"reshape",
        [](V v) {
-    return reshape(v[0], {3, 4});
+         return reshape(v[0], {3, 4});
        },
        {{2, 6}}},
       {"rms_norm", [](V v) { return rms_norm(v[0], v[1]); }, {{2, 3, 19}, {19}}},
@@ -192,22 +192,22 @@ std::vector<OpCase> gradient_cases() {
        {{2, 3, 5}}},
       {"scatter_add_rows",
        [](V v) {
-    return scatter_add_rows(v[0], Index({2, 4}, {0, 0, 2, -1, 3, 0, 0, 0}), 4);
+         return scatter_add_rows(v[0], Index({2, 4}, {0, 0, 2, -1, 3, 0, 0, 0}), 4);
        },
        {{2, 4, 3}}},
       {"scatter_add_rows added",
        [](V v) {
-    return add(v[0], scatter_add_rows(v[0], Index({1, 4}, {0, 0, 2, -1}), 4));
+         return add(v[0], scatter_add_rows(v[0], Index({1, 4}, {0, 0, 2, -1}), 4));
        },
        {{1, 4, 3}}},
       {"scatter_weights",
        [](V v) {
-    return scatter_weights(v[0], kShared.reshaped({2, 3, 4}));
+         return scatter_weights(v[0], kShared.reshaped({2, 3, 4}));
        },
        {{2, 3, 4}}},
       {"select_columns",
        [](V v) {
-    return select_columns(v[0], Index({4}, {2, 0, 2, 1}));
+         return select_columns(v[0], Index({4}, {2, 0, 2, 1}));
        },
        {{2, 3, 5}}},
       {"shift_square", [](V v) { return shift_square(v[0], 1, 1); }, {{2, 5, 5}}},
@@ -241,10 +241,10 @@ std::vector<OpCase> gradient_cases() {
       {"tanh", [](V v) { return tanh(v[0]); }, {{3, 7}}},
       {"tree_recurrence",
        [](V v) {
-    return tree_recurrence(v[0], kEarlier, {v[1], v[2], v[3]});
+         return tree_recurrence(v[0], kEarlier, {v[1], v[2], v[3]});
        },
        {{2, 4, 5}, {5, 6}, {12, 5}, {12}}},
-      };
+  };
   for (OpCase& c : attention_gradient_cases()) cases.push_back(std::move(c));
   std::stable_sort(cases.begin(), cases.end(),
                    [](const OpCase& a, const OpCase& b) { return a.name < b.name; });

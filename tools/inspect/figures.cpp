@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <numbers>
 
-#include "core/file.hpp"
+#include "core/base/file.hpp"
 
 namespace gnomon {
 namespace {
@@ -201,7 +201,7 @@ void pointer_figure(const Inspection& inspection, const LayerMap& layer, size_t 
 size_t write_figures(const Inspection& inspection, const std::string& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
-  if (error) fail(Exit::io, "{}: cannot be made: {}", folder, error.message());
+  if (error) fail(Fault::io, "{}: cannot be made: {}", folder, error.message());
   size_t count = 0;
   const auto file = [&](const std::string& name) { return ++count, folder + "/" + name + ".png"; };
   if (!inspection.metrics.empty()) loss_figure(inspection.metrics, file("loss"));
@@ -214,8 +214,8 @@ size_t write_figures(const Inspection& inspection, const std::string& folder) {
       const auto reach = static_cast<double>(layer.heads[h].hops.longest);
       pointer_figure(inspection, layer, h, 480, "each token to its target", file("arcs" + which),
                      [&](Sheet& sheet, double n, double to, size_t colour) {
-        sheet.arc(n + 0.5, to + 0.5, reach, colour, alpha);
-      });
+                       sheet.arc(n + 0.5, to + 0.5, reach, colour, alpha);
+                     });
       pointer_figure(
           inspection, layer, h, 1080, "token (down), target (across)", file("map" + which),
           [&](Sheet& sheet, double n, double to, size_t colour) { sheet.cell(to, n, colour); });

@@ -7,7 +7,7 @@
 namespace gnomon {
 
 /// Writes loss.png, accuracy.png (by length) and for each layer and head arcs-L-H.png and
-/// map-L-H.png into `folder`, which is created; returns how many. Throws Error(Exit::io).
+/// map-L-H.png into `folder`, which is created; returns how many. Throws Error(Fault::io).
 size_t write_figures(const Inspection& inspection, const std::string& folder);
 
 }  // namespace gnomon

@@ -4,8 +4,8 @@
 #include <map>
 #include <set>
 
-#include "core/file.hpp"
-#include "core/json.hpp"
+#include "core/base/file.hpp"
+#include "core/base/json.hpp"
 #include "nn/pointer/pointing.hpp"
 
 namespace gnomon {

@@ -5,7 +5,7 @@
 
 #include <optional>
 
-#include "tools/evaluation.hpp"
+#include "tools/training/evaluation.hpp"
 
 namespace gnomon {
 
@@ -16,7 +16,7 @@ struct Metric {
 };
 
 /// Reads metrics.jsonl. A last line without its end (a killed run) is left out. Throws
-/// Error(Exit::input) for a file that is missing, or a whole line that is none of ours.
+/// Error(Fault::data) for a file that is missing, or a whole line that is none of ours.
 std::vector<Metric> read_metrics(const std::string& path);
 
 /// How far the pointers of one head reach; a hop is i - to_i, over the tokens that point.

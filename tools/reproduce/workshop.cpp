@@ -5,8 +5,8 @@
 #include <boost/process.hpp>
 #include <filesystem>
 
-#include "core/error.hpp"
-#include "core/file.hpp"
+#include "core/base/error.hpp"
+#include "core/base/file.hpp"
 #include "tools/output.hpp"
 
 namespace gnomon {
@@ -26,7 +26,7 @@ std::string quoted(const std::string& word) {
 Workshop::Workshop(std::string folder) : folder_(std::move(folder)) {
   std::error_code error;
   std::filesystem::create_directories(folder_, error);
-  if (error) fail(Exit::io, "{}: cannot be made: {}", folder_, error.message());
+  if (error) fail(Fault::io, "{}: cannot be made: {}", folder_, error.message());
 }
 
 void Workshop::plan(const Words& command, const std::string& result) {
@@ -65,10 +65,10 @@ void Workshop::perform(const Step& step, const Interruptible& signalled) const {
   for (std::string line; std::getline(complaints, line);) said = line;
   child.wait();
   if (signalled.requested())
-    fail(Exit::interrupted, "interrupted; the same command goes on where it stopped");
+    throw Ended(Exit::interrupted, "interrupted; the same command goes on where it stopped");
   const int code = child.exit_code();
   if (code == 0) return;
-  fail(static_cast<Exit>(code), "{}: {}", fmt::join(step.command, " "), said);
+  throw Ended(static_cast<Exit>(code), fmt::format("{}: {}", fmt::join(step.command, " "), said));
 }
 
 void Workshop::work(bool quiet) {

@@ -14,9 +14,9 @@ class Hop final : public FormulaSource<Hop> {
   void set(size_t head) override { followed_ = {head}; }
   void build(const MixerPlace& place) override {
     if (!followed_.empty() && followed_[0] >= place.heads)
-      fail(Exit::usage, "--sources: hop: expected a head below --heads = {}, got {}", place.heads,
-           followed_[0]);
-    if (place.heads < 2) fail(Exit::usage, "--sources: hop: expected at least 2 --heads, got 1");
+      fail_option("sources", "hop: expected a head below --heads = {}, got {}", place.heads,
+                  followed_[0]);
+    if (place.heads < 2) fail_option("sources", "hop: expected at least 2 --heads, got 1");
     if (followed_.empty()) {
       followed_.resize(place.heads);
       std::iota(followed_.begin(), followed_.end(), size_t{0});

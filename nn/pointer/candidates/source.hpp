@@ -75,9 +75,9 @@ using SourceStep = std::function<Var(const Var& a, const Moment& moment, const C
 
 class CandidateSource : public Module {
  public:
-  /// The number in a menu, "window:5"; sources without one refuse it. Throws Error(Exit::usage).
+  /// The number in a menu, "window:5"; sources without one refuse it. Throws Error(Fault::option).
   virtual void set(size_t count) {
-    fail(Exit::usage, "this source takes no number, got ':{}'", count);
+    fail(Fault::option, "this source takes no number, got ':{}'", count);
   }
   /// Called once, after set(): declares parameters, if there are any.
   virtual void build(const MixerPlace&) {}
@@ -103,7 +103,7 @@ class CandidateSource : public Module {
   /// Where it needs pointers: the candidate in a slot of head h when all that is known of the
   /// pointers below is how probable each is, below[head] [B,N,N] (option --hand-on).  -> [B,N,N]
   virtual Var distribution(const std::vector<Var>& /*below*/, size_t /*h*/, size_t slot) const {
-    fail(Exit::usage, "--hand-on: distribution: slot {} of a source has no such form", slot);
+    fail_option("hand-on", "distribution: slot {} of a source has no such form", slot);
   }
   /// Does it choose by the scores of the slots before it? (then it comes last in the menu)
   virtual bool scans() const { return false; }
@@ -121,7 +121,7 @@ class CandidateSource : public Module {
   /// For set(): the checked count.
   static size_t checked(size_t count, size_t low, size_t high) {
     if (count < low || count > high)
-      fail(Exit::usage, "expected a number from {} to {}, got ':{}'", low, high, count);
+      fail(Fault::option, "expected a number from {} to {}, got ':{}'", low, high, count);
     return count;
   }
 };

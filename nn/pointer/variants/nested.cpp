@@ -70,12 +70,11 @@ class Nested final : public Mixer {
         gate_bias_(param("gate_bias", {(kReads + 2) * place.width}, init::constant(0))),
         output_(add<Linear>("output", place.width, place.width, false)) {
     if (place.position == "rope" || place.position == "alibi")
-      fail(Exit::usage, "--position: expected none or learned for pointer layers, got {}",
-           place.position);
+      fail_option("position", "expected none or learned for pointer layers, got {}",
+                  place.position);
     if (place.heads != kReads)
-      fail(Exit::usage,
-           "--heads: expected {} for mixer nested, which reads beside and within, got {}", kReads,
-           place.heads);
+      fail_option("heads", "expected {} for mixer nested, which reads beside and within, got {}",
+                  kReads, place.heads);
   }
 
   std::vector<std::string> candidate_types() const override { return {"beside", "within"}; }
@@ -142,7 +141,7 @@ class NestedKind final : public MixerKind {
   }
   std::unique_ptr<Mixer> make(const MixerPlace& place) const override {
     return std::make_unique<Nested>(
-        Brackets{tokens("--opening", opening_), tokens("--closing", closing_)}, place);
+        Brackets{tokens("opening", opening_), tokens("closing", closing_)}, place);
   }
 
  private:

@@ -1,11 +1,10 @@
-#include "tools/options.hpp"
+#include "tools/training/options.hpp"
 
 #include <boost/program_options.hpp>
 #include <set>
 #include <sstream>
 
-#include "core/file.hpp"
-#include "tools/output.hpp"
+#include "core/base/file.hpp"
 
 namespace gnomon {
 namespace {
@@ -26,7 +25,7 @@ std::string value_of(const po::option& option) {
   for (const Fields* fields : groups)
     for (const Field& f : fields->all()) known.push_back(f.name);
   const std::string near = nearest(name, known);
-  fail(Exit::usage, "unknown option '{}'{}", shortened(name),
+  fail(Fault::option, "unknown option '{}'{}", shortened(name),
        near.empty() ? "" : "; did you mean '" + near + "'?");
 }
 
@@ -47,6 +46,14 @@ std::string wrapped(const std::string& text, size_t indent, size_t width) {
 }
 
 }  // namespace
+
+std::string shortened(const std::string& word) {
+  return word.size() <= 80 ? word : word.substr(0, 77) + "...";
+}
+
+std::string spelled(const Error& error) {
+  return (error.option().empty() ? "" : "--") + std::string(error.what());
+}
 
 void Options::heading(const std::string& text, bool kept) {
   headings_.push_back({text, kept, fields.all().size()});
@@ -84,7 +91,7 @@ std::string Options::ini() const {
         return static_cast<unsigned char>(c) >= 0x20 && c != '#' && c != 0x7f;
       });
       if (!plain || (!f.value.empty() && (f.value.front() == ' ' || f.value.back() == ' ')))
-        fail(Exit::usage,
+        fail(Fault::option,
              "--{}: '{}' cannot be kept in an INI file: expected no '#', no control character and "
              "no "
              "blank at an end",
@@ -100,8 +107,8 @@ Arguments::Arguments(std::vector<std::string> words) : words_(std::move(words)) 
   for (const Given& given : from_words({})) {
     if (given.name == "help") help_ = true;
     if (given.name != "config") continue;
-    if (!config.empty()) fail(Exit::usage, "--config is given twice");
-    if (given.value.empty()) fail(Exit::usage, "--config: expected the name of an INI file");
+    if (!config.empty()) fail(Fault::option, "--config is given twice");
+    if (given.value.empty()) fail_option("config", "expected the name of an INI file");
     config = given.value;
   }
   if (!config.empty() && !help_) read_file(config);
@@ -119,7 +126,7 @@ void Arguments::read_file(const std::string& path) {
   if (text_.starts_with("\xef\xbb\xbf"))
     text_.erase(0, 3);  // a byte order mark, as some editors write
   if (text_.find('\0') != text_.npos)
-    fail(Exit::input, "{}: not an INI file: it holds NUL bytes", path);
+    fail(Fault::data, "{}: not an INI file: it holds NUL bytes", path);
 }
 
 std::vector<std::string> Arguments::names() const {
@@ -156,12 +163,12 @@ std::vector<Arguments::Given> Arguments::from_words(const std::vector<Fields*>& 
     for (const po::option& option : parsed.options) {
       const std::string value = value_of(option);
       if (option.position_key < 0 && value.starts_with("--"))
-        fail(Exit::usage, "--{}: a value is missing before '{}'", shortened(option.string_key),
+        fail(Fault::option, "--{}: a value is missing before '{}'", shortened(option.string_key),
              shortened(value));
       given.push_back({option.position_key < 0 ? option.string_key : "", value});
     }
   } catch (const po::error& error) {
-    fail(Exit::usage, "command line: {}", error.what());
+    fail(Fault::option, "command line: {}", error.what());
   }
   return given;
 }
@@ -174,7 +181,7 @@ std::vector<Arguments::Given> Arguments::from_file() const {
          po::parse_config_file(stream, po::options_description(), true).options)
       given.push_back({option.string_key, value_of(option)});
   } catch (const po::error& error) {
-    fail(Exit::input, "{}: not an INI file: {}", path_, shortened(error.what()));
+    fail(Fault::data, "{}: not an INI file: {}", path_, shortened(error.what()));
   }
   return given;
 }
@@ -188,8 +195,8 @@ void Arguments::set(const std::vector<Fields*>& groups, bool all) const {
         if (fields->find(name)) having.push_back(fields);
       if (!all && having.empty()) continue;
       if (name.empty())
-        fail(Exit::usage, "unexpected word '{}'; options begin with --", shortened(value));
-      if (!seen.insert(name).second) fail(Exit::usage, "--{} is given twice", shortened(name));
+        fail(Fault::option, "unexpected word '{}'; options begin with --", shortened(value));
+      if (!seen.insert(name).second) fail(Fault::option, "--{} is given twice", shortened(name));
       if (having.empty()) fail_unknown(name, groups);
       for (Fields* fields : having) fields->set(name, value);
     }
@@ -197,8 +204,8 @@ void Arguments::set(const std::vector<Fields*>& groups, bool all) const {
   try {
     set_each(from_file());
   } catch (const Error& error) {
-    if (error.code() != Exit::usage) throw;
-    fail(Exit::usage, "{}: {}", path_, error.what());
+    if (error.fault() != Fault::option) throw;
+    fail(Fault::option, "{}: {}", path_, spelled(error));
   }
   std::vector<Given> words;
   for (Given& given : from_words(groups))

@@ -1,4 +1,4 @@
-#include "core/fields.hpp"
+#include "core/base/fields.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -42,7 +42,7 @@ void Fields::declare_checked(Field field) {
 
 void Fields::integer(std::string name, size_t& field, size_t low, size_t high, std::string help) {
   auto set = [&field, name, low, high](const std::string& s) {
-    field = parse_integer(s, low, high, "--" + name);
+    field = parse_integer(s, low, high, name);
   };
   declare_checked(
       {name, std::move(help), fmt::format("{}", field), fmt::format("{} to {}", low, high), set});
@@ -50,7 +50,7 @@ void Fields::integer(std::string name, size_t& field, size_t low, size_t high, s
 
 void Fields::number(std::string name, double& field, double low, double high, std::string help) {
   auto set = [&field, name, low, high](const std::string& s) {
-    field = parse_number(s, low, high, "--" + name);
+    field = parse_number(s, low, high, name);
   };
   declare_checked(
       {name, std::move(help), fmt::format("{}", field), fmt::format("{} to {}", low, high), set});
@@ -58,8 +58,7 @@ void Fields::number(std::string name, double& field, double low, double high, st
 
 void Fields::flag(std::string name, bool& field, std::string help) {
   auto set = [&field, name](const std::string& s) {
-    if (s != "true" && s != "false")
-      fail(Exit::usage, "--{}: expected true or false, got '{}'", name, s);
+    if (s != "true" && s != "false") fail_option(name, "expected true or false, got '{}'", s);
     field = s == "true";
   };
   declare_checked({name, std::move(help), field ? "true" : "false", "true | false", set});
@@ -70,8 +69,8 @@ void Fields::choice(std::string name, std::string& field, std::vector<std::strin
   auto set = [&field, name, allowed](const std::string& s) {
     if (std::find(allowed.begin(), allowed.end(), s) == allowed.end()) {
       const std::string near = nearest(s, allowed);
-      fail(Exit::usage, "--{}: expected one of {}, got '{}'{}", name, fmt::join(allowed, ", "), s,
-           near.empty() ? "" : "; did you mean '" + near + "'?");
+      fail_option(name, "expected one of {}, got '{}'{}", fmt::join(allowed, ", "), s,
+                  near.empty() ? "" : "; did you mean '" + near + "'?");
     }
     field = s;
   };
@@ -104,7 +103,7 @@ void Fields::set(std::string_view name, const std::string& value) {
   std::vector<std::string> known;
   for (const Field& field : fields_) known.push_back(field.name);
   const std::string near = nearest(name, known);
-  fail(Exit::usage, "unknown option '{}'{}", name,
+  fail(Fault::option, "unknown option '{}'{}", name,
        near.empty() ? "" : "; did you mean '" + near + "'?");
 }
 
@@ -120,20 +119,20 @@ std::string nearest(std::string_view name, const std::vector<std::string>& known
   return best;
 }
 
-size_t parse_integer(const std::string& text, size_t low, size_t high, std::string_view what) {
+size_t parse_integer(const std::string& text, size_t low, size_t high, const std::string& what) {
   size_t v = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), v);
   if (error != std::errc() || end != text.data() + text.size() || v < low || v > high)
-    fail(Exit::usage, "{}: expected a whole number from {} to {}, got '{}'", what, low, high, text);
+    fail_option(what, "expected a whole number from {} to {}, got '{}'", low, high, text);
   return v;
 }
 
-double parse_number(const std::string& text, double low, double high, std::string_view what) {
+double parse_number(const std::string& text, double low, double high, const std::string& what) {
   double v = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), v);
   if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(v) || v < low ||
       v > high)
-    fail(Exit::usage, "{}: expected a number from {} to {}, got '{}'", what, low, high, text);
+    fail_option(what, "expected a number from {} to {}, got '{}'", low, high, text);
   return v;
 }
 

@@ -1,4 +1,4 @@
-#include "tools/trainer.hpp"
+#include "tools/training/trainer.hpp"
 
 #include <cmath>
 
@@ -25,7 +25,7 @@ StepReport Trainer::step() {
     report = differentiate(false);
   } catch (const Error& error) {
     // Some ops refuse numbers that are not finite by themselves, without knowing where they began.
-    if (error.code() != Exit::diverged) throw;
+    if (error.fault() != Fault::diverged) throw;
     explain_divergence(error.what());
   }
   if (!std::isfinite(report.loss)) explain_divergence("the loss is not finite");
@@ -70,10 +70,10 @@ void Trainer::explain_divergence(const std::string& what) {
   try {
     differentiate(true);
   } catch (const Error& error) {
-    if (error.code() != Exit::diverged) throw;
+    if (error.fault() != Fault::diverged) throw;
     first = error.what();
   }
-  fail(Exit::diverged, "step {} diverged: {}", step, first);
+  fail(Fault::diverged, "step {} diverged: {}", step, first);
 }
 
 void shuffle_targets(Batch& batch, Random random) {

@@ -1,4 +1,4 @@
-#include "nn/schedule.hpp"
+#include "tools/training/schedule.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -54,8 +54,7 @@ void TemperatureConfig::declare(Fields& f) {
 }
 
 void TemperatureConfig::check() const {
-  if (until < hold)
-    fail(Exit::usage, "--until: expected at least --hold = {}, got {}", hold, until);
+  if (until < hold) fail_option("until", "expected at least --hold = {}, got {}", hold, until);
 }
 
 double TemperatureConfig::at(size_t step, size_t steps) const {

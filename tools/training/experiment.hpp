@@ -1,4 +1,4 @@
-// tools/experiment.hpp
+// tools/training/experiment.hpp
 // Everything that decides the numbers of a run: a model, a task, and how the one learns the other.
 // Its options, as an INI file, are the run's config.ini.
 #pragma once
@@ -7,10 +7,10 @@
 #include <string>
 
 #include "models/sequence_model.hpp"
-#include "nn/optimizer.hpp"
-#include "nn/schedule.hpp"
 #include "tasks/task.hpp"
-#include "tools/options.hpp"
+#include "tools/training/optimizer.hpp"
+#include "tools/training/options.hpp"
+#include "tools/training/schedule.hpp"
 
 namespace gnomon {
 
@@ -33,14 +33,11 @@ struct ExperimentNames {
   explicit ExperimentNames(const Arguments& arguments);
 };
 
-/// Says so when bf16 is asked for and this processor has none.
-void mention_missing_bf16(const std::string& precision);
-
 class Experiment {
  public:
-  /// Throws Error(Exit::usage) when a name is missing or unknown.
+  /// Throws Error(Fault::option) when a name is missing or unknown.
   explicit Experiment(ExperimentNames names);
-  /// As a run keeps it, prepared. Throws Error(Exit::usage or Exit::input).
+  /// As a run keeps it, prepared. Throws Error(Fault::option or Fault::data).
   static std::unique_ptr<Experiment> of_run(const Arguments& config);
   /// The same not prepared: the task's files need not be there. Enough to make the model.
   static std::unique_ptr<Experiment> unprepared(const Arguments& config);
@@ -48,9 +45,9 @@ class Experiment {
   /// Its options, with their headings.
   void declare(Options& options);
   /// After the options are set: reads the task's files and checks what can be checked before the
-  /// first step. Throws Error(Exit::usage or Exit::input).
+  /// first step. Throws Error(Fault::option or Fault::data).
   void prepare();
-  /// Not yet initialised. Throws Error(Exit::usage) for options that do not fit each other.
+  /// Not yet initialised. Throws Error(Fault::option) for options that do not fit each other.
   std::unique_ptr<SequenceModel> make_model() const { return kind_->make(task_->vocabulary()); }
   const Task& task() const { return *task_; }
   const std::string& precision() const { return kind_->config.precision; }

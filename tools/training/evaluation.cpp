@@ -1,4 +1,4 @@
-#include "tools/evaluation.hpp"
+#include "tools/training/evaluation.hpp"
 
 namespace gnomon {
 namespace {
@@ -24,10 +24,10 @@ size_t count_exact(const SequenceModel::Scored& scored, const Batch& batch) {
 std::vector<size_t> parse_lengths(const std::string& text, const Task& task) {
   std::vector<size_t> lengths;
   for (const std::string& part : split(text, ',')) {
-    lengths.push_back(parse_integer(part, 1, size_t{1} << 30, "--lengths"));
+    lengths.push_back(parse_integer(part, 1, size_t{1} << 30, "lengths"));
     task.check_length(lengths.back());
   }
-  if (lengths.empty()) fail(Exit::usage, "--lengths is missing: expected numbers such as 64,512");
+  if (lengths.empty()) fail(Fault::option, "--lengths is missing: expected numbers such as 64,512");
   return lengths;
 }
 

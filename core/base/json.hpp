@@ -1,4 +1,4 @@
-// core/json.hpp
+// core/base/json.hpp
 // Strict JSON for files that strangers may have written: nlohmann's reader, with the things it lets
 // pass (the last of two equal keys wins, any depth, text after a zero byte) turned into errors, and
 // numbers read as exactly what is asked for.
@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/error.hpp"
+#include "core/base/error.hpp"
 
 namespace gnomon {
 
@@ -20,7 +20,7 @@ struct JsonLimits {
   size_t depth = 8;  ///< nested objects and arrays
 };
 
-/// One JSON document. Throws Error(Exit::input) when it is malformed, not UTF-8, longer or deeper
+/// One JSON document. Throws Error(Fault::data) when it is malformed, not UTF-8, longer or deeper
 /// than the limits, or has an object with two equal keys; `what` (the file) begins the sentence.
 Json parse_json(std::string_view text, const std::string& what, JsonLimits limits = {});
 
@@ -30,7 +30,7 @@ uint64_t json_integer(const Json& value, uint64_t low, uint64_t high, const std:
 double json_number(const Json& value, const std::string& what);
 /// A text.
 const std::string& json_text(const Json& value, const std::string& what);
-/// The value of a key of an object. Throws Error(Exit::input) when it is missing.
+/// The value of a key of an object. Throws Error(Fault::data) when it is missing.
 const Json& json_at(const Json& object, const std::string& key, const std::string& what);
 
 /// The number, or, since JSON has no word for it, the text "nan", "inf" or "-inf".

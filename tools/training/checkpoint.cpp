@@ -1,9 +1,9 @@
-#include "nn/checkpoint.hpp"
+#include "tools/training/checkpoint.hpp"
 
 #include <algorithm>
 #include <cmath>
 
-#include "core/json.hpp"
+#include "core/base/json.hpp"
 
 namespace gnomon {
 namespace {
@@ -14,14 +14,14 @@ NamedArrays named(const std::vector<Parameter>& parameters) {
   return arrays;
 }
 
-void expect_finite(const Array& x, const std::string& name, const std::string& path, Exit code) {
+void expect_finite(const Array& x, const std::string& name, const std::string& path, Fault fault) {
   const real* found = std::find_if(x.begin(), x.end(), [](real v) { return !std::isfinite(v); });
   if (found != x.end())
-    fail(code, "{}: tensor '{}': expected finite numbers, got {} at element {}", path, name, *found,
-         found - x.begin());
+    fail(fault, "{}: tensor '{}': expected finite numbers, got {} at element {}", path, name,
+         *found, found - x.begin());
 }
 
-/// Throws Error(Exit::input) unless the file holds exactly the named arrays in their shapes.
+/// Throws Error(Fault::data) unless the file holds exactly the named arrays in their shapes.
 void expect_fits(const TensorHeader& header, const NamedArrays& arrays, const std::string& path) {
   std::vector<std::string> differences;
   auto unexpected = header.tensors;
@@ -41,7 +41,7 @@ void expect_fits(const TensorHeader& header, const NamedArrays& arrays, const st
   constexpr size_t kListed = 10;
   const size_t more = differences.size() - std::min(differences.size(), kListed);
   differences.resize(differences.size() - more);
-  fail(Exit::input, "{}: does not fit this model: {}{}", path, fmt::join(differences, "; "),
+  fail(Fault::data, "{}: does not fit this model: {}{}", path, fmt::join(differences, "; "),
        more ? fmt::format("; and {} more", more) : "");
 }
 
@@ -50,7 +50,7 @@ void expect_fits(const TensorHeader& header, const NamedArrays& arrays, const st
 void save_arrays(const std::string& path, const NamedArrays& arrays, const Metadata& metadata) {
   TensorFile file{metadata, {}};
   for (const auto& [name, array] : arrays) {
-    expect_finite(array, name, path, Exit::diverged);
+    expect_finite(array, name, path, Fault::diverged);
     expect(file.tensors.emplace(name, array).second, "{}: '{}' is there twice", path, name);
   }
   write_safetensors(path, file);
@@ -59,7 +59,7 @@ void save_arrays(const std::string& path, const NamedArrays& arrays, const Metad
 Metadata load_arrays(const std::string& path, const NamedArrays& into) {
   const TensorFile file =
       read_safetensors(path, [&](const TensorHeader& header) { expect_fits(header, into, path); });
-  for (const auto& [name, x] : file.tensors) expect_finite(x, name, path, Exit::input);
+  for (const auto& [name, x] : file.tensors) expect_finite(x, name, path, Fault::data);
   for (auto [name, array] : into) {  // from here on nothing can fail
     const Array& x = file.tensors.at(name);
     std::copy(x.begin(), x.end(), array.begin());

@@ -1,7 +1,4 @@
-#include "tools/experiment.hpp"
-
-#include "core/gemm_bf16.hpp"
-#include "tools/output.hpp"
+#include "tools/training/experiment.hpp"
 
 namespace gnomon {
 
@@ -33,20 +30,13 @@ ExperimentNames::ExperimentNames(const Arguments& arguments) {
 
 Experiment::Experiment(ExperimentNames chosen) : names(std::move(chosen)) {
   if (names.model.empty())
-    fail(Exit::usage, "--model is missing; there are: {}",
+    fail(Fault::option, "--model is missing; there are: {}",
          fmt::join(registered_names<ModelKind>(), ", "));
   if (names.task.empty())
-    fail(Exit::usage, "--task is missing; there are: {}",
+    fail(Fault::option, "--task is missing; there are: {}",
          fmt::join(registered_names<Task>(), ", "));
   kind_ = make_registered<ModelKind>(names.model, "model");
   task_ = make_registered<Task>(names.task, "task");
-}
-
-void mention_missing_bf16(const std::string& precision) {
-  if (precision == "bf16" && !has_bf16())
-    complain(
-        "--precision bf16: this processor does not multiply bf16; numbers are rounded to it and "
-        "multiplied in float32, with the same results and no gain of speed");
 }
 
 std::unique_ptr<Experiment> Experiment::unprepared(const Arguments& config) {

@@ -1,4 +1,4 @@
-// tools/evaluation.hpp
+// tools/training/evaluation.hpp
 // A model judged at one length: fresh test data, hard pointers unless asked otherwise.
 #pragma once
 
@@ -6,7 +6,7 @@
 #include <string>
 
 #include "nn/pointer/recall.hpp"
-#include "tools/trainer.hpp"
+#include "tools/training/trainer.hpp"
 
 namespace gnomon {
 
@@ -25,7 +25,7 @@ struct Evaluation {
   Recall recall = {};
 };
 
-/// "64,512" -> lengths the task can make. Throws Error(Exit::usage or Exit::input).
+/// "64,512" -> lengths the task can make. Throws Error(Fault::option or Fault::data).
 std::vector<size_t> parse_lengths(const std::string& text, const Task& task);
 
 /// `report` is called after every batch with what is known so far.

@@ -1,11 +1,11 @@
-// nn/schedule.hpp
+// tools/training/schedule.hpp
 // What changes over a run, as pure functions of the step: the learning rate and the temperature.
 // Steps count from 1 to `steps`.
 #pragma once
 
 #include <string>
 
-#include "core/fields.hpp"
+#include "core/base/fields.hpp"
 
 namespace gnomon {
 
@@ -34,7 +34,7 @@ struct TemperatureConfig {
   double hold = 0.2;   ///< the fraction of the steps up to which it stays at `temperature`
   double until = 0.7;  ///< the fraction of the steps from which it stays at `final_temperature`
   void declare(Fields& f);
-  /// Throws Error(Exit::usage) when until < hold.
+  /// Throws Error(Fault::option) when until < hold.
   void check() const;
 
   /// temperature * (final / temperature)^u,  u = (step / steps - hold) / (until - hold) in [0,1].

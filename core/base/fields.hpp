@@ -1,4 +1,4 @@
-// core/fields.hpp
+// core/base/fields.hpp
 // A struct's options, described once: name, default, range, help. The command line, the INI file,
 // the saved config and --help are all made from it.
 //
@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/error.hpp"
+#include "core/base/error.hpp"
 
 namespace gnomon {
 
@@ -35,13 +35,13 @@ class Fields {
   void flag(std::string name, bool& field, std::string help);
   void choice(std::string name, std::string& field, std::vector<std::string> allowed,
               std::string help);
-  /// Free text; `check` throws Error(Exit::usage) for text it cannot take.
+  /// Free text; `check` throws Error(Fault::option) for text it cannot take.
   void text(std::string name, std::string& field, std::string help,
             std::function<void(const std::string&)> check = {});
 
   const std::vector<Field>& all() const { return fields_; }
   const Field* find(std::string_view name) const;
-  /// Throws Error(Exit::usage): an unknown name (with the nearest known one as a hint), a value
+  /// Throws Error(Fault::option): an unknown name (with the nearest known one as a hint), a value
   /// that is malformed or out of range.
   void set(std::string_view name, const std::string& value);
 
@@ -54,10 +54,11 @@ class Fields {
 /// The name among `known` with the smallest edit distance to `name`, if it is near; else "".
 std::string nearest(std::string_view name, const std::vector<std::string>& known);
 
-/// A whole decimal number in [low, high]; `what` begins the sentence of the Error(Exit::usage).
-size_t parse_integer(const std::string& text, size_t low, size_t high, std::string_view what);
+/// A whole decimal number in [low, high]; `what`, mostly the name of an option, begins the sentence
+/// of the Error(Fault::option).
+size_t parse_integer(const std::string& text, size_t low, size_t high, const std::string& what);
 /// A finite number in [low, high].
-double parse_number(const std::string& text, double low, double high, std::string_view what);
+double parse_number(const std::string& text, double low, double high, const std::string& what);
 /// Splits at a separator and trims blanks; "" gives no parts.
 std::vector<std::string> split(std::string_view text, char separator);
 

@@ -1,4 +1,4 @@
-// tools/run_directory.hpp
+// tools/training/run_directory.hpp
 // The directory of a run:
 //
 //   config.ini               the whole configuration; written first, never changed
@@ -10,26 +10,26 @@
 // whenever the program is killed. The export may then be one checkpoint older; it too is whole.
 #pragma once
 
-#include "core/file.hpp"
-#include "tools/trainer.hpp"
+#include "core/base/file.hpp"
+#include "tools/training/trainer.hpp"
 
 namespace gnomon {
 
 class RunDirectory {
  public:
-  /// Creates it with its config.ini. Throws Error(Exit::usage) when there is something already,
-  /// Error(Exit::io) when it cannot be made.
+  /// Creates it with its config.ini. Throws Error(Fault::option) when there is something already,
+  /// Error(Fault::io) when it cannot be made.
   static std::unique_ptr<RunDirectory> create(const std::string& path, const std::string& config);
-  /// Takes an existing one over. Throws Error(Exit::input) when it holds no run, Error(Exit::io)
+  /// Takes an existing one over. Throws Error(Fault::data) when it holds no run, Error(Fault::io)
   /// when another process is training in it.
   static std::unique_ptr<RunDirectory> open(const std::string& path);
 
   /// Puts the trainer where the checkpoint was, drops the lines of metrics.jsonl after it, and
   /// exports the model. Without a checkpoint (killed before the first) the trainer stays at the
   /// start.
-  /// Throws Error(Exit::input) for a file that is damaged, foreign or of another configuration.
+  /// Throws Error(Fault::data) for a file that is damaged, foreign or of another configuration.
   void load(Trainer& trainer);
-  /// Throws Error(Exit::io), Error(Exit::diverged): the checkpoint before is then untouched.
+  /// Throws Error(Fault::io), Error(Fault::diverged): the checkpoint before is then untouched.
   void save(Trainer& trainer);
   /// Appends to metrics.jsonl.
   void log(const std::string& line) { metrics_.write(line); }

@@ -1,4 +1,4 @@
-// core/registry.hpp
+// core/base/registry.hpp
 // Things known by name: models, mixers, candidate sources, tasks. Each registers itself from its
 // own file, so that adding one edits no list.
 //
@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "core/fields.hpp"
+#include "core/base/fields.hpp"
 
 namespace gnomon {
 
@@ -44,14 +44,14 @@ std::vector<std::string> registered_names() {
   return names;
 }
 
-/// Throws Error(Exit::usage) naming what exists; `kind` is the word for it ("model", "task").
+/// Throws Error(Fault::option) naming what exists; `kind` is the word for it ("model", "task").
 template <class T>
 std::unique_ptr<T> make_registered(const std::string& name, const std::string& kind) {
   const auto found = registry<T>().find(name);
   if (found != registry<T>().end()) return found->second.make();
   const auto names = registered_names<T>();
   const std::string near = nearest(name, names);
-  fail(Exit::usage, "unknown {} '{}'{}; there are: {}", kind, name,
+  fail(Fault::option, "unknown {} '{}'{}; there are: {}", kind, name,
        near.empty() ? "" : ", did you mean '" + near + "'?", fmt::join(names, ", "));
 }
 

@@ -1,4 +1,4 @@
-// core/file.hpp
+// core/base/file.hpp
 // Files that survive accidents. Reading takes regular files only and notices a file that changes
 // meanwhile; writing either replaces a file completely or leaves it as it was; a log loses at most
 // its last line. No memory mapping: a mapped file that shrinks kills the program.
@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/error.hpp"
+#include "core/base/error.hpp"
 
 namespace gnomon {
 
@@ -32,15 +32,15 @@ class Descriptor {
 /// A regular file, read from front to back.
 class InputFile {
  public:
-  /// Throws Error(Exit::input) when there is no such file, it may not be read, or it is a
+  /// Throws Error(Fault::data) when there is no such file, it may not be read, or it is a
   /// directory, pipe or device.
   explicit InputFile(std::string path);
   const std::string& path() const { return path_; }
   uint64_t size() const { return size_; }  ///< when it was opened
-  /// The next `bytes` bytes. Throws Error(Exit::input) when the file has shrunk since it was
+  /// The next `bytes` bytes. Throws Error(Fault::data) when the file has shrunk since it was
   /// opened.
   void read(void* into, size_t bytes);
-  /// Throws Error(Exit::input) when anything follows the bytes read so far.
+  /// Throws Error(Fault::data) when anything follows the bytes read so far.
   void expect_end();
 
  private:
@@ -50,28 +50,28 @@ class InputFile {
   uint64_t size_ = 0;
 };
 
-/// A whole regular file. Throws Error(Exit::input) as InputFile does, and when the file is longer
+/// A whole regular file. Throws Error(Fault::data) as InputFile does, and when the file is longer
 /// than max_bytes (before anything is allocated).
 std::string read_file(const std::string& path, uint64_t max_bytes);
 
 /// Writes the pieces one after the other as the file `path`, all or nothing: into a temporary file
 /// in the same directory, synced to the disk, then renamed over `path`. When it throws
-/// Error(Exit::io) the temporary is gone and a file that was there before is intact (only a failure
-/// to sync the directory comes after the replacement). A process that is killed leaves either the
-/// old file or the new one, and perhaps a hidden temporary. A symbolic link is replaced, not
-/// followed.
+/// Error(Fault::io) the temporary is gone and a file that was there before is intact (only a
+/// failure to sync the directory comes after the replacement). A process that is killed leaves
+/// either the old file or the new one, and perhaps a hidden temporary. A symbolic link is replaced,
+/// not followed.
 void atomic_write(const std::string& path, const std::vector<std::string_view>& pieces);
 
 /// A text file that grows by whole lines, such as metrics.jsonl.
 class LineLog {
  public:
   /// Appends to `path`, creating it. A log left by a process that was killed may end in half a
-  /// line: call truncate_after first. Throws Error(Exit::io).
+  /// line: call truncate_after first. Throws Error(Fault::io).
   explicit LineLog(std::string path);
   /// Appends `line` and a line end with a single write, so that lines of several processes do not
-  /// mix. Throws Error(Exit::io); Error(Exit::internal) when the line contains a line end.
+  /// mix. Throws Error(Fault::io); Error(Fault::misuse) when the line contains a line end.
   void write(std::string_view line);
-  /// Returns when the lines are on the disk. Throws Error(Exit::io).
+  /// Returns when the lines are on the disk. Throws Error(Fault::io).
   void sync();
 
   /// Cuts the file at the first line that `keep` refuses (lines past the step to resume from), or

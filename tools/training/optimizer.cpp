@@ -1,4 +1,4 @@
-#include "nn/optimizer.hpp"
+#include "tools/training/optimizer.hpp"
 
 #include <cmath>
 
@@ -124,7 +124,7 @@ void AdamW::restore(const std::map<std::string, Array>& state, size_t steps) {
   for (const auto& [name, moment] : state)
     if (!expected.count(name)) wrong.push_back("unexpected " + name);
   if (!wrong.empty())
-    fail(Exit::input, "adamw: the saved state is of another model: {}", fmt::join(wrong, ", "));
+    fail(Fault::data, "adamw: the saved state is of another model: {}", fmt::join(wrong, ", "));
   for (Moments& each : moments_) {
     each.first = state.at("first_moment." + each.parameter.name).clone();
     each.second = state.at("second_moment." + each.parameter.name).clone();

@@ -1,12 +1,12 @@
-#include "tools/run_directory.hpp"
+#include "tools/training/run_directory.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
 
 #include <filesystem>
 
-#include "core/json.hpp"
-#include "nn/checkpoint.hpp"
+#include "core/base/json.hpp"
+#include "tools/training/checkpoint.hpp"
 
 namespace gnomon {
 namespace {
@@ -26,7 +26,7 @@ int locked(const std::string& path) {
   const int directory = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (directory >= 0 && flock(directory, LOCK_EX | LOCK_NB) != 0) {
     close(directory);
-    fail(Exit::io, "{}: another process is training there", path);
+    fail(Fault::io, "{}: another process is training there", path);
   }
   return directory;  // -1: the first write says what is wrong
 }
@@ -44,7 +44,7 @@ size_t step_of(const Metadata& metadata, const std::string& file) {
   try {
     return parse_integer(found == metadata.end() ? "" : found->second, 0, 1'000'000'000, "step");
   } catch (const Error& error) {
-    fail(Exit::input, "{}: {}", file, error.what());
+    fail(Fault::data, "{}: {}", file, error.what());
   }
 }
 
@@ -54,9 +54,9 @@ std::unique_ptr<RunDirectory> RunDirectory::create(const std::string& path,
                                                    const std::string& config) {
   std::error_code error;
   if (fs::exists(path, error) && !fs::is_directory(path, error))
-    fail(Exit::usage, "--out: '{}' exists and is no directory", path);
+    fail_option("out", "'{}' exists and is no directory", path);
   fs::create_directories(path, error);
-  if (error) fail(Exit::io, "{}: cannot create the directory: {}", path, error.message());
+  if (error) fail(Fault::io, "{}: cannot create the directory: {}", path, error.message());
   return std::unique_ptr<RunDirectory>(new RunDirectory(path, &config));
 }
 
@@ -81,8 +81,8 @@ void RunDirectory::refuse_content() const {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(path_, error))
     if (!is_temporary(entry.path()))
-      fail(Exit::usage, "--out: '{}' is not empty; choose another name, or continue it by --resume",
-           path_);
+      fail_option("out", "'{}' is not empty; choose another name, or continue it by --resume",
+                  path_);
 }
 
 void RunDirectory::remove_temporaries() const {
@@ -96,14 +96,14 @@ void RunDirectory::load(Trainer& trainer) {
   std::error_code error;
   if (!fs::exists(path, error)) {
     if (fs::file_size(file("metrics.jsonl"), error) > 0)
-      fail(Exit::input, "{}: is missing, though the run has begun", path);
+      fail(Fault::data, "{}: is missing, though the run has begun", path);
     return;
   }
   const auto moments = trainer.optimizer().state();
   const Metadata metadata = load_arrays(path, everything(trainer, moments));
   const auto config = metadata.find("config");
   if (config == metadata.end() || config->second != config_)
-    fail(Exit::input, "{}: config.ini has changed since; a changed run is a new run", path);
+    fail(Fault::data, "{}: config.ini has changed since; a changed run is a new run", path);
   const size_t step = step_of(metadata, path);
   trainer.optimizer().restore(moments, step);
   cut_metrics(step);

@@ -1,4 +1,4 @@
-#include "core/json.hpp"
+#include "core/base/json.hpp"
 
 #include <cmath>
 #include <limits>
@@ -72,21 +72,21 @@ class StrictBuilder : public nlohmann::json_sax<Json> {
 
 Json parse_json(std::string_view text, const std::string& what, JsonLimits limits) {
   if (text.size() > limits.bytes)
-    fail(Exit::input, "{}: expected at most {} bytes of JSON, got {}", what, limits.bytes,
+    fail(Fault::data, "{}: expected at most {} bytes of JSON, got {}", what, limits.bytes,
          text.size());
   // The reader would take a zero byte for the end, and skip a byte order mark.
   if (const size_t zero = text.find('\0'); zero != text.npos)
-    fail(Exit::input, "{}: not valid JSON at byte {}: a zero byte", what, zero + 1);
+    fail(Fault::data, "{}: not valid JSON at byte {}: a zero byte", what, zero + 1);
   if (text.starts_with("\xEF\xBB\xBF"))
-    fail(Exit::input, "{}: begins with a byte order mark", what);
+    fail(Fault::data, "{}: begins with a byte order mark", what);
   StrictBuilder builder(limits.depth);
-  if (!Json::sax_parse(text, &builder)) fail(Exit::input, "{}: {}", what, builder.problem);
+  if (!Json::sax_parse(text, &builder)) fail(Fault::data, "{}: {}", what, builder.problem);
   return std::move(builder.root);
 }
 
 uint64_t json_integer(const Json& value, uint64_t low, uint64_t high, const std::string& what) {
   if (!value.is_number_unsigned() || value.get<uint64_t>() < low || value.get<uint64_t>() > high)
-    fail(Exit::input, "{}: expected a whole number from {} to {}", what, low, high);
+    fail(Fault::data, "{}: expected a whole number from {} to {}", what, low, high);
   return value.get<uint64_t>();
 }
 
@@ -94,19 +94,19 @@ double json_number(const Json& value, const std::string& what) {
   if (value == "nan") return std::numeric_limits<double>::quiet_NaN();
   if (value == "inf") return std::numeric_limits<double>::infinity();
   if (value == "-inf") return -std::numeric_limits<double>::infinity();
-  if (!value.is_number()) fail(Exit::input, "{}: expected a number", what);
+  if (!value.is_number()) fail(Fault::data, "{}: expected a number", what);
   return value.get<double>();
 }
 
 const std::string& json_text(const Json& value, const std::string& what) {
-  if (!value.is_string()) fail(Exit::input, "{}: expected a text", what);
+  if (!value.is_string()) fail(Fault::data, "{}: expected a text", what);
   return value.get_ref<const std::string&>();
 }
 
 const Json& json_at(const Json& object, const std::string& key, const std::string& what) {
-  if (!object.is_object()) fail(Exit::input, "{}: expected an object", what);
+  if (!object.is_object()) fail(Fault::data, "{}: expected an object", what);
   const auto found = object.find(key);
-  if (found == object.end()) fail(Exit::input, "{}: the key '{}' is missing", what, key);
+  if (found == object.end()) fail(Fault::data, "{}: the key '{}' is missing", what, key);
   return *found;
 }
 

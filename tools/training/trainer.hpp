@@ -1,10 +1,10 @@
-// tools/trainer.hpp
+// tools/training/trainer.hpp
 // Training, step by step. A step is a pure function of (experiment, step number, parameters,
 // moments): its data and noise come from streams named by the step. So a run that was interrupted
 // and resumed has the same bits as one that was not.
 #pragma once
 
-#include "tools/experiment.hpp"
+#include "tools/training/experiment.hpp"
 
 namespace gnomon {
 
@@ -23,7 +23,7 @@ class Trainer {
   /// One sequence of the full length through the model, so that what cannot work at all fails
   /// before anything is written. Changes nothing.
   void rehearse() const;
-  /// The next step. Throws Error(Exit::diverged), naming the step and the first op, when the loss
+  /// The next step. Throws Error(Fault::diverged), naming the step and the first op, when the loss
   /// or the norm of the gradient is not finite; parameters and moments are then as before.
   StepReport step();
   /// How many were taken.

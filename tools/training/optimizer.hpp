@@ -1,4 +1,4 @@
-// nn/optimizer.hpp
+// tools/training/optimizer.hpp
 // AdamW: a step along the running mean of the gradient, in units of its running size; weights decay
 // apart from it. One pass over memory for each parameter (28 bytes a number in float), because
 // the arithmetic is cheap and the memory is not: separate passes would read and write it again.
@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "core/fields.hpp"
+#include "core/base/fields.hpp"
 #include "nn/module.hpp"
 
 namespace gnomon {
@@ -41,7 +41,7 @@ class AdamW {
   size_t steps() const { return steps_; }
   /// Copies of m and v: "first_moment.<parameter>", "second_moment.<parameter>".
   std::map<std::string, Array> state() const;
-  /// Continues from a state() after `steps` steps, bit for bit. Throws Error(Exit::input), and
+  /// Continues from a state() after `steps` steps, bit for bit. Throws Error(Fault::data), and
   /// changes nothing, unless the names and shapes are those of state(); it lists the others.
   void restore(const std::map<std::string, Array>& state, size_t steps);
 

@@ -1,4 +1,4 @@
-#include "core/file.hpp"
+#include "core/base/file.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -17,8 +17,8 @@ namespace {
 constexpr uint64_t kMaxLog = uint64_t{1} << 30;
 
 /// Throws unless `ok`; the reason is errno.
-void check(bool ok, Exit code, const std::string& path, std::string_view action) {
-  if (!ok) fail(code, "{}: cannot {}: {}", path, action, std::generic_category().message(errno));
+void check(bool ok, Fault fault, const std::string& path, std::string_view action) {
+  if (!ok) fail(fault, "{}: cannot {}: {}", path, action, std::generic_category().message(errno));
 }
 
 std::string_view kind(mode_t mode) {
@@ -61,7 +61,7 @@ class Temporary {
       path_ = fmt::format("{}/.gnomon-{}-{}.tmp", directory, ::getpid(), next++);
       file = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     } while (file < 0 && (errno == EEXIST || errno == EINTR));
-    check(file >= 0, Exit::io, target, "create a file beside it");
+    check(file >= 0, Fault::io, target, "create a file beside it");
     file_ = file;
   }
   ~Temporary() {
@@ -95,37 +95,37 @@ InputFile::InputFile(std::string path)
       // O_NONBLOCK: opening a pipe without a writer would wait for ever.
       file_(uninterrupted(
           [this] { return ::open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC); })) {
-  check(file_.number() >= 0, Exit::input, path_, "open");
+  check(file_.number() >= 0, Fault::data, path_, "open");
   struct stat status {};
-  check(::fstat(file_.number(), &status) == 0, Exit::input, path_, "examine");
+  check(::fstat(file_.number(), &status) == 0, Fault::data, path_, "examine");
   if (!S_ISREG(status.st_mode))
-    fail(Exit::input, "{}: expected a regular file, got {}", path_, kind(status.st_mode));
+    fail(Fault::data, "{}: expected a regular file, got {}", path_, kind(status.st_mode));
   size_ = static_cast<uint64_t>(status.st_size);
 }
 
 size_t InputFile::read_some(void* into, size_t bytes) {
   const ssize_t n = uninterrupted([&] { return ::read(file_.number(), into, bytes); });
-  check(n >= 0, Exit::io, path_, "read");
+  check(n >= 0, Fault::io, path_, "read");
   return static_cast<size_t>(n);
 }
 
 void InputFile::read(void* into, size_t bytes) {
   for (size_t done = 0; done < bytes;) {
     const size_t n = read_some(static_cast<char*>(into) + done, bytes - done);
-    if (n == 0) fail(Exit::input, "{}: became shorter while it was read", path_);
+    if (n == 0) fail(Fault::data, "{}: became shorter while it was read", path_);
     done += n;
   }
 }
 
 void InputFile::expect_end() {
   char byte;
-  if (read_some(&byte, 1) != 0) fail(Exit::input, "{}: became longer while it was read", path_);
+  if (read_some(&byte, 1) != 0) fail(Fault::data, "{}: became longer while it was read", path_);
 }
 
 std::string read_file(const std::string& path, uint64_t max_bytes) {
   InputFile file(path);
   if (file.size() > max_bytes)
-    fail(Exit::input, "{}: expected at most {} bytes, got {}", path, max_bytes, file.size());
+    fail(Fault::data, "{}: expected at most {} bytes, got {}", path, max_bytes, file.size());
   std::string bytes(file.size(), '\0');
   file.read(bytes.data(), bytes.size());
   file.expect_end();
@@ -136,24 +136,24 @@ void atomic_write(const std::string& path, const std::vector<std::string_view>& 
   struct stat status {};
   // Renaming over a device would replace the device.
   if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
-    fail(Exit::io, "{}: cannot write: it is {}", path, kind(status.st_mode));
+    fail(Fault::io, "{}: cannot write: it is {}", path, kind(status.st_mode));
   const std::string parent = std::filesystem::path(path).parent_path().string();
   const std::string directory = parent.empty() ? "." : parent;
 
   Temporary temporary(directory, path);
   Descriptor file(temporary.file());
   for (const std::string_view piece : pieces)
-    check(write_all(file.number(), piece), Exit::io, path, "write");
-  check(sync_to_disk(file.number()), Exit::io, path, "write to the disk");
-  check(file.close(), Exit::io, path, "finish writing");
-  check(::rename(temporary.path().c_str(), path.c_str()) == 0, Exit::io, path, "replace");
+    check(write_all(file.number(), piece), Fault::io, path, "write");
+  check(sync_to_disk(file.number()), Fault::io, path, "write to the disk");
+  check(file.close(), Fault::io, path, "finish writing");
+  check(::rename(temporary.path().c_str(), path.c_str()) == 0, Fault::io, path, "replace");
   temporary.keep();
 
   // The new name is safe only once the directory is.
   Descriptor folder(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  check(folder.number() >= 0, Exit::io, directory, "open");
+  check(folder.number() >= 0, Fault::io, directory, "open");
   const bool synced = sync_to_disk(folder.number());
-  check(synced || errno == EINVAL, Exit::io, directory,
+  check(synced || errno == EINVAL, Fault::io, directory,
         "write to the disk");  // EINVAL: cannot sync
 }
 
@@ -162,19 +162,19 @@ LineLog::LineLog(std::string path)
         return ::open(path_.c_str(),
                       O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666);
       })) {
-  check(file_.number() >= 0, Exit::io, path_, "open");
+  check(file_.number() >= 0, Fault::io, path_, "open");
   struct stat status {};
-  check(::fstat(file_.number(), &status) == 0, Exit::io, path_, "examine");
+  check(::fstat(file_.number(), &status) == 0, Fault::io, path_, "examine");
   if (!S_ISREG(status.st_mode))
-    fail(Exit::io, "{}: expected a regular file, got {}", path_, kind(status.st_mode));
+    fail(Fault::io, "{}: expected a regular file, got {}", path_, kind(status.st_mode));
 }
 
 void LineLog::write(std::string_view line) {
   expect(line.find('\n') == line.npos, "{}: expected one line, got a line end inside it", path_);
-  check(write_all(file_.number(), std::string(line) + '\n'), Exit::io, path_, "write");
+  check(write_all(file_.number(), std::string(line) + '\n'), Fault::io, path_, "write");
 }
 
-void LineLog::sync() { check(sync_to_disk(file_.number()), Exit::io, path_, "write to the disk"); }
+void LineLog::sync() { check(sync_to_disk(file_.number()), Fault::io, path_, "write to the disk"); }
 
 void LineLog::truncate_after(const std::string& path,
                              const std::function<bool(std::string_view line)>& keep) {
@@ -187,9 +187,9 @@ void LineLog::truncate_after(const std::string& path,
   }
   if (length == text.size()) return;
   Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  check(file.number() >= 0, Exit::io, path, "open");
-  check(::ftruncate(file.number(), static_cast<off_t>(length)) == 0, Exit::io, path, "shorten");
-  check(sync_to_disk(file.number()), Exit::io, path, "write to the disk");
+  check(file.number() >= 0, Fault::io, path, "open");
+  check(::ftruncate(file.number(), static_cast<off_t>(length)) == 0, Fault::io, path, "shorten");
+  check(sync_to_disk(file.number()), Fault::io, path, "write to the disk");
 }
 
 }  // namespace gnomon

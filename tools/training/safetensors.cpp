@@ -1,4 +1,4 @@
-#include "nn/safetensors.hpp"
+#include "tools/training/safetensors.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -6,8 +6,8 @@
 #include <cstring>
 #include <limits>
 
-#include "core/file.hpp"
-#include "core/json.hpp"
+#include "core/base/file.hpp"
+#include "core/base/json.hpp"
 
 namespace gnomon {
 namespace {
@@ -72,14 +72,14 @@ const Dtype* find_dtype(std::string_view name) {
 
 void expect_name(const std::string& name, const std::string& file) {
   if (name.empty() || name.size() > kMaxName)
-    fail(Exit::input, "{}: expected names of 1 to {} bytes, got one of {}", file, kMaxName,
+    fail(Fault::data, "{}: expected names of 1 to {} bytes, got one of {}", file, kMaxName,
          name.size());
   if (std::ranges::any_of(name, [](unsigned char c) { return c < ' ' || c == 0x7f; }))
-    fail(Exit::input, "{}: the name {} contains a control character", file, printable(name));
+    fail(Fault::data, "{}: the name {} contains a control character", file, printable(name));
 }
 
 Metadata parse_metadata(const Json& json, const std::string& file) {
-  if (!json.is_object()) fail(Exit::input, "{}: metadata: expected an object", file);
+  if (!json.is_object()) fail(Fault::data, "{}: metadata: expected an object", file);
   Metadata metadata;
   uint64_t bytes = 0;
   for (const auto& [key, value] : json.items()) {
@@ -88,14 +88,14 @@ Metadata parse_metadata(const Json& json, const std::string& file) {
     bytes += key.size() + metadata[key].size();
   }
   if (bytes > kMaxMetadata)
-    fail(Exit::input, "{}: metadata: expected at most {} bytes, got {}", file, kMaxMetadata, bytes);
+    fail(Fault::data, "{}: metadata: expected at most {} bytes, got {}", file, kMaxMetadata, bytes);
   return metadata;
 }
 
 /// An array of whole numbers, at most `longest`.
 std::vector<uint64_t> parse_integers(const Json& json, size_t longest, const std::string& what) {
   if (!json.is_array() || json.size() > longest)
-    fail(Exit::input, "{}: expected an array of at most {} whole numbers", what, longest);
+    fail(Fault::data, "{}: expected an array of at most {} whole numbers", what, longest);
   std::vector<uint64_t> numbers;
   for (const Json& value : json) numbers.push_back(json_integer(value, 0, UINT64_MAX, what));
   return numbers;
@@ -106,24 +106,24 @@ TensorInfo parse_tensor(const Json& json, const std::string& what) {
   TensorInfo info;
   info.dtype = json_text(json_at(json, "dtype", what), what + ": dtype");
   const Dtype* dtype = find_dtype(info.dtype);
-  if (!dtype) fail(Exit::input, "{}: dtype {} cannot be read", what, printable(info.dtype));
+  if (!dtype) fail(Fault::data, "{}: dtype {} cannot be read", what, printable(info.dtype));
 
   const auto shape =
       parse_integers(json_at(json, "shape", what), Shape::kMaxRank, what + ": shape");
   uint64_t bytes = dtype->bytes;
   for (const uint64_t extent : shape)
     if (__builtin_mul_overflow(bytes, extent, &bytes))
-      fail(Exit::input, "{}: shape: [{}] is too large", what, fmt::join(shape, ","));
+      fail(Fault::data, "{}: shape: [{}] is too large", what, fmt::join(shape, ","));
   info.shape = Shape(std::vector<size_t>(shape.begin(), shape.end()));
 
   const auto range =
       parse_integers(json_at(json, "data_offsets", what), 2, what + ": data_offsets");
   if (range.size() != 2 || range[0] > range[1] || range[1] - range[0] != bytes)
-    fail(Exit::input, "{}: data_offsets: expected a range of {} bytes, got [{}]", what, bytes,
+    fail(Fault::data, "{}: data_offsets: expected a range of {} bytes, got [{}]", what, bytes,
          fmt::join(range, ","));
   info.begin = range[0];
   info.end = range[1];
-  if (json.size() != 3) fail(Exit::input, "{}: expected only dtype, shape and data_offsets", what);
+  if (json.size() != 3) fail(Fault::data, "{}: expected only dtype, shape and data_offsets", what);
   return info;
 }
 
@@ -142,11 +142,11 @@ std::vector<const NamedInfo*> in_file_order(const TensorHeader& header) {
 TensorHeader read_header(InputFile& file) {
   uint64_t length = 0;
   if (file.size() < sizeof length)
-    fail(Exit::input, "{}: not a safetensors file: only {} bytes long", file.path(), file.size());
+    fail(Fault::data, "{}: not a safetensors file: only {} bytes long", file.path(), file.size());
   file.read(&length, sizeof length);
   const uint64_t longest = std::min(kMaxHeader, file.size() - sizeof length);
   if (length > longest)
-    fail(Exit::input,
+    fail(Fault::data,
          "{}: not a safetensors file, or cut short: expected a header of at most {} "
          "bytes, got {}",
          file.path(), longest, length);
@@ -173,10 +173,10 @@ Array read_numbers(InputFile& file, const TensorInfo& info) {
 TensorHeader parse_tensor_header(std::string_view text, uint64_t data_bytes,
                                  const std::string& file) {
   if (!text.starts_with('{'))
-    fail(Exit::input, "{}: not a safetensors file: the header does not begin with '{{'", file);
+    fail(Fault::data, "{}: not a safetensors file: the header does not begin with '{{'", file);
   const Json json = parse_json(text, file + ": header", {.bytes = kMaxHeader});
   if (json.size() > kMaxTensors)
-    fail(Exit::input, "{}: expected at most {} tensors, got {}", file, kMaxTensors, json.size());
+    fail(Fault::data, "{}: expected at most {} tensors, got {}", file, kMaxTensors, json.size());
 
   TensorHeader header;
   for (const auto& [name, entry] : json.items()) {
@@ -192,12 +192,12 @@ TensorHeader parse_tensor_header(std::string_view text, uint64_t data_bytes,
   for (const NamedInfo* tensor : in_file_order(header)) {
     const auto& [name, info] = *tensor;
     if (info.begin != end)
-      fail(Exit::input, "{}: tensor {}: expected its numbers at byte {} after the header, got {}",
+      fail(Fault::data, "{}: tensor {}: expected its numbers at byte {} after the header, got {}",
            file, printable(name), end, info.begin);
     end = info.end;
   }
   if (end != data_bytes)
-    fail(Exit::input, "{}: expected {} bytes of numbers after the header, got {}", file, end,
+    fail(Fault::data, "{}: expected {} bytes of numbers after the header, got {}", file, end,
          data_bytes);
   return header;
 }
@@ -240,7 +240,7 @@ void write_safetensors(const std::string& path, const TensorFile& file) {
     text.append((8 - text.size() % 8) % 8, ' ');   // the numbers begin at a multiple of 8
     parse_tensor_header(text, end, "its header");  // what we write, we can read
   } catch (const std::exception& problem) {
-    fail(Exit::internal, "{}: cannot be written: {}", path, problem.what());
+    fail(Fault::misuse, "{}: cannot be written: {}", path, problem.what());
   }
   const uint64_t length = text.size();
   pieces[0] = {reinterpret_cast<const char*>(&length), sizeof length};

@@ -1,4 +1,4 @@
-// nn/safetensors.hpp
+// tools/training/safetensors.hpp
 // Named arrays in one file, in the safetensors format (https://github.com/huggingface/safetensors),
 // which Python reads without us:
 //
@@ -42,7 +42,7 @@ struct TensorHeader {
 /// The header's text, valid for a file with `data_bytes` bytes of numbers. Guarantees: at most
 /// 65536 tensors with names of 1 to 512 bytes without control characters, at most 8 axes, metadata
 /// of at most 1 MiB; the byte ranges fit dtype and shape and cover the data exactly, without gap or
-/// overlap. Throws Error(Exit::input), one sentence that begins with `file`, otherwise.
+/// overlap. Throws Error(Fault::data), one sentence that begins with `file`, otherwise.
 TensorHeader parse_tensor_header(std::string_view text, uint64_t data_bytes,
                                  const std::string& file);
 
@@ -51,13 +51,13 @@ TensorHeader read_tensor_header(const std::string& path);
 
 /// Reads F64, F32, F16, BF16, I64, I32, U8 and BOOL, converted to `real` (rounded to nearest where
 /// real is narrower). `accept` sees the valid header before any number is read, and may throw to
-/// refuse the file. Throws Error(Exit::input) when the file is not exactly a safetensors file, is
-/// not a regular file, or has a header of more than 16 MiB; Error(Exit::io) when reading fails.
+/// refuse the file. Throws Error(Fault::data) when the file is not exactly a safetensors file, is
+/// not a regular file, or has a header of more than 16 MiB; Error(Fault::io) when reading fails.
 TensorFile read_safetensors(const std::string& path,
                             const std::function<void(const TensorHeader&)>& accept = {});
 
 /// Writes F32 (or F64 where real is double), crash-safe as atomic_write. Equal contents give equal
-/// bytes. Throws Error(Exit::io); Error(Exit::internal) for what read_safetensors would refuse.
+/// bytes. Throws Error(Fault::io); Error(Fault::misuse) for what read_safetensors would refuse.
 void write_safetensors(const std::string& path, const TensorFile& file);
 
 }  // namespace gnomon

@@ -1,0 +1,19 @@
+#include "tools/engine.hpp"
+
+#include "core/gemm.hpp"
+#include "core/gemm_bf16.hpp"
+#include "core/parallel.hpp"
+#include "tools/output.hpp"
+
+namespace gnomon {
+
+void start_engine(size_t threads, const std::string& precision) {
+  set_threads(static_cast<int>(threads));
+  gemm_self_test();
+  if (precision == "bf16" && !has_bf16())
+    complain(
+        "--precision bf16: this processor does not multiply bf16; numbers are rounded to it and "
+        "multiplied in float32, with the same results and no gain of speed");
+}
+
+}  // namespace gnomon
