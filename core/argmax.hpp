@@ -1,4 +1,3 @@
-// core/argmax.hpp
 // argmax over the last axis: discrete, so no gradient and no place on the tape.
 #pragma once
 
@@ -11,7 +10,8 @@ namespace gnomon {
 
 /// x [...,K] -> [...]: the index of the row's largest element; the lowest wins a tie. Where a mask
 /// (shape [...,K], each of its rows serving equally many neighbouring rows of x) is negative, the
-/// element does not take part; a row with none left gives -1. Throws Error on NaN.
+/// element does not take part; a row with none left gives -1. Throws
+/// Error(Fault::diverged) on NaN.
 inline Index argmax(const Array& x, const Index& mask = {}) {
   const size_t K = x.shape().last(), R = x.shape().rows();
   expect(x.shape().rank() >= 1 && K > 0, "argmax: x [...,K]: expected K > 0, got shape {}",
@@ -28,8 +28,8 @@ inline Index argmax(const Array& x, const Index& mask = {}) {
       int32_t at = -1;
       for (size_t k = 0; k < K; ++k) {
         if (allowed && allowed[k] < 0) continue;
-        expect(!std::isnan(row[k]), "argmax: x {}: element {} of row {} is not a number", x.shape(),
-               k, r);
+        expect_finite(!std::isnan(row[k]), "argmax: x {}: element {} of row {} is not a number",
+                      x.shape(), k, r);
         if (at < 0 || row[k] > row[at]) at = static_cast<int32_t>(k);
       }
       best.data()[r] = at;

@@ -1,4 +1,3 @@
-// core/array.hpp
 // Array (numbers), Index (positions) and Shape. The only header that includes xtensor: it supplies
 // the storage, and through xt() whole-array expressions, for code that is read more often than run.
 //
@@ -102,9 +101,10 @@ auto fmt::formatter<gnomon::Shape>::format(const gnomon::Shape& shape, Context& 
 namespace gnomon {
 
 namespace detail {
-/// Bytes of every Tensor copied on this thread: the tape learns from it what a rule's closure
-/// keeps.
-inline thread_local size_t copied_bytes = 0;
+/// Storage and bytes of every Tensor copied on this thread, while somebody listens: the tape learns
+/// from it what a rule's closure keeps.
+using Copies = std::vector<std::pair<std::shared_ptr<const void>, size_t>>;
+inline thread_local Copies* copies = nullptr;
 }  // namespace detail
 
 /// A contiguous row-major block of numbers. A Tensor is a handle: copies share the storage (so that
@@ -127,7 +127,7 @@ class Tensor {
     std::copy(numbers.begin(), numbers.end(), data());
   }
   Tensor(const Tensor& o) : shape_(o.shape_), storage_(o.storage_), size_(o.size_) {
-    detail::copied_bytes += bytes();
+    if (detail::copies && storage_) detail::copies->emplace_back(storage_, bytes());
   }
   Tensor(Tensor&& o) noexcept = default;
   Tensor& operator=(const Tensor& o) = default;

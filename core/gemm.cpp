@@ -5,13 +5,17 @@
 #endif
 
 #include <cmath>
+#include <functional>
 #include <limits>
-#include <vector>
+#include <map>
+#include <span>
+#include <tuple>
 
 #include "core/counters.hpp"
 #include "core/gemm_bf16.hpp"
 #include "core/parallel.hpp"
 #include "core/random.hpp"
+#include "core/simd/row.hpp"
 
 namespace gnomon {
 namespace {
@@ -56,44 +60,137 @@ void tile(size_t m, size_t n, size_t k, Matrix a, Matrix b, real* c, size_t stri
 #endif
 }
 
-/// With all the bits that the operands have.
-void full(size_t m, size_t n, size_t k, Matrix a, Matrix b, real* c, size_t stride_c, real beta,
-          real alpha) {
-  parallel_for(m, tile_rows(m), [&](size_t begin, size_t end) {
-    const OneThread planned;
-    const Matrix rows{a.data + (a.transposed ? begin : begin * a.stride), a.stride, a.transposed};
-    tile(end - begin, n, k, rows, b, c + begin * stride_c, stride_c, beta, alpha);
-  });
+/// Rows [begin, end) of the sums of A's rows, which are columns in memory where A is transposed.
+void add_row_sums(const Product& p, size_t begin, size_t end) {
+  constexpr size_t kBlock = 256;  // sums of sums: over a million rows one sum would lose digits
+  std::vector<real> block(end - begin);
+  for (const Product::Term& t : p.terms) {
+    expect(t.a.transposed, "gemm: row_sums: expected A stored [k,m]");
+    for (size_t first = 0; first < t.k; first += kBlock) {
+      std::fill(block.begin(), block.end(), real{0});
+      for (size_t l = first; l < std::min(first + kBlock, t.k); ++l)
+        simd::add_to(block.data(), t.a.data + l * t.a.stride + begin, block.size());
+      simd::add_to(p.row_sums + begin, block.data(), block.size());
+    }
+  }
 }
 
-/// Both operands rounded, then as they are.
-void rounded(size_t m, size_t n, size_t k, Matrix a, Matrix b, real* c, size_t stride_c, real beta,
-             real alpha) {
-  const auto [height_a, width_a] = a.transposed ? std::pair(k, m) : std::pair(m, k);
-  const auto [height_b, width_b] = b.transposed ? std::pair(n, k) : std::pair(k, n);
-  const Array near_a = rounded_to_bf16(height_a, width_a, a.data, a.stride);
-  const Array near_b = rounded_to_bf16(height_b, width_b, b.data, b.stride);
-  full(m, n, k, {near_a.data(), width_a, a.transposed}, {near_b.data(), width_b, b.transposed}, c,
-       stride_c, beta, alpha);
+/// C before its terms are added; returns what it is multiplied by when the first is.
+real prepare(const Product& p, size_t begin, size_t end) {
+  const bool none =
+      std::all_of(p.terms.begin(), p.terms.end(), [](const auto& t) { return t.k == 0; });
+  for (size_t i = begin; i < end && (p.bias || none); ++i) {
+    real* const row = p.c + i * p.stride_c;
+    for (size_t j = 0; j < p.n; ++j)
+      row[j] = p.bias ? p.bias[j] : p.beta == 0 ? real{0} : p.beta * row[j];
+  }
+  return p.bias ? 1 : p.beta;
+}
+
+/// Rows [begin, end) with all the bits that the operands have.
+void run_tile(const Product& p, size_t begin, size_t end) {
+  const OneThread planned;
+  real beta = prepare(p, begin, end);
+  for (const auto& [k, a, b] : p.terms) {
+    if (k == 0 || p.n == 0) continue;
+    const Matrix rows{a.data + (a.transposed ? begin : begin * a.stride), a.stride, a.transposed};
+    tile(end - begin, p.n, k, rows, b, p.c + begin * p.stride_c, p.stride_c, beta, p.alpha);
+    beta = 1;
+  }
+  if (p.row_sums) add_row_sums(p, begin, end);
+}
+
+/// All tiles of products that write to different numbers.
+void run(std::span<const Product> products) {
+  constexpr size_t kLittle = 1 << 18;  // multiplications that take less time than sharing them out
+  std::vector<Loop> loops;
+  size_t work = 0;
+  for (const Product& p : products) {
+    loops.push_back({p.m, tile_rows(p.m)});
+    for (const Product::Term& t : p.terms) work += p.m * p.n * t.k;
+  }
+  const auto tile_of = [&](size_t i, size_t begin, size_t end) {
+    run_tile(products[i], begin, end);
+  };
+  if (work > kLittle) return parallel_for(loops, tile_of);
+  for (size_t i = 0; i < loops.size(); ++i)
+    for (size_t begin = 0; begin < loops[i].n; begin += loops[i].grain)
+      tile_of(i, begin, std::min(begin + loops[i].grain, loops[i].n));
+}
+
+/// Is there a number to which both write?
+bool clash(const Product& p, const Product& q) {
+  const auto written = [](const Product& o) {
+    const size_t size = o.m == 0 || o.n == 0 ? 0 : (o.m - 1) * o.stride_c + o.n;
+    return std::array{std::span(o.c, size), std::span(o.row_sums, o.row_sums ? o.m : 0)};
+  };
+  const std::less<> before;
+  for (const auto& a : written(p))
+    for (const auto& b : written(q))
+      if (before(a.data(), b.data() + b.size()) && before(b.data(), a.data() + a.size()))
+        return true;
+  return false;
+}
+
+/// Products that clash one after the other, the others together.
+void run_all(std::span<const Product> products) {
+  size_t first = 0;  // those from here on have to be run
+  for (size_t i = 1; i < products.size(); ++i) {
+    const auto waits = [&](const Product& before) { return clash(before, products[i]); };
+    if (std::none_of(&products[first], &products[i], waits)) continue;
+    run(products.subspan(first, i - first));
+    first = i;
+  }
+  run(products.subspan(first));
+}
+
+/// As the processor multiplies bf16.
+void run_packed([[maybe_unused]] const Product& p) {
+#ifndef GNOMON_DOUBLE
+  if (p.m == 0 || p.n == 0) return;
+  parallel_for(p.m, tile_rows(p.m), [&](size_t begin, size_t end) { prepare(p, begin, end); });
+  real beta = p.bias ? 1 : p.beta;
+  for (const auto& [k, a, b] : p.terms) {
+    if (k == 0) continue;
+    gemm_packed<uint16_t>(p.m, p.n, k, a, b, p.c, p.stride_c, beta, p.alpha);
+    beta = 1;
+  }
+#endif
+}
+
+/// All operands rounded, each once, then as they are.
+void run_rounded(std::vector<Product> products) {
+  std::map<std::tuple<const real*, size_t, size_t>, Array> known;
+  const auto round = [&known](Matrix& x, size_t rows, size_t columns) {
+    const auto [height, width] = x.transposed ? std::pair(columns, rows) : std::pair(rows, columns);
+    Array& near = known[{x.data, height, width}];
+    if (near.empty()) near = rounded_to_bf16(height, width, x.data, x.stride);
+    x = {near.data(), width, x.transposed};
+  };
+  for (Product& p : products)
+    for (auto& [k, a, b] : p.terms) round(a, p.m, k), round(b, k, p.n);
+  run_all(products);
 }
 
 }  // namespace
 
+void gemm_all(std::vector<Product> products, Precision precision) {
+  for (const Product& p : products)
+    for (const Product::Term& t : p.terms) counters.matrix_flops += 2 * p.m * p.n * t.k;
+  if (precision == Precision::f32) return run_all(products);
+  for (Product& p : products)
+    if (real* const sums = std::exchange(p.row_sums, nullptr); sums) {
+      const Product alone{
+          .m = p.m, .n = 0, .terms = p.terms, .c = nullptr, .stride_c = 0, .row_sums = sums};
+      run({&alone, 1});
+    }
+  if (!has_bf16()) return run_rounded(std::move(products));
+  for (const Product& p : products) run_packed(p);
+}
+
 void gemm(size_t m, size_t n, size_t k, Matrix a, Matrix b, real* c, size_t stride_c, real beta,
           real alpha, Precision precision) {
-  counters.matrix_flops += 2 * m * n * k;
-  if (m == 0 || n == 0) return;
-  if (k == 0) {
-    for (size_t i = 0; i < m; ++i)
-      for (size_t j = 0; j < n; ++j)
-        c[i * stride_c + j] = beta == 0 ? 0 : beta * c[i * stride_c + j];
-    return;
-  }
-  if (precision == Precision::f32) return full(m, n, k, a, b, c, stride_c, beta, alpha);
-#ifndef GNOMON_DOUBLE
-  if (has_bf16()) return gemm_packed<uint16_t>(m, n, k, a, b, c, stride_c, beta, alpha);
-#endif
-  rounded(m, n, k, a, b, c, stride_c, beta, alpha);
+  gemm_all({{m, n, {{k, a, b}}, c, stride_c, beta, alpha}}, precision);
 }
 
 void gemm_self_test() {

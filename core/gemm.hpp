@@ -1,4 +1,3 @@
-// core/gemm.hpp
 // Matrix products behind one interface: oneDNN in float32, a plain loop in double (gradient tests).
 //
 // A product is cut into tiles of about 128 output rows, one single-threaded library call each. The
@@ -10,6 +9,7 @@
 #pragma once
 
 #include <cstddef>
+#include <vector>
 
 #include "core/array.hpp"
 #include "core/precision.hpp"
@@ -28,6 +28,25 @@ struct Matrix {
 /// parallel_for it runs on the calling thread alone.
 void gemm(size_t m, size_t n, size_t k, Matrix a, Matrix b, real* c, size_t stride_c, real beta = 0,
           real alpha = 1, Precision precision = Precision::f32);
+
+/// C[m,n] = alpha sum_t A_t[m,k_t] B_t[k_t,n] + beta C. Without terms it is beta C.
+struct Product {
+  struct Term {
+    size_t k;
+    Matrix a, b;
+  };
+  size_t m, n;
+  std::vector<Term> terms;
+  real* c;
+  size_t stride_c;
+  real beta = 0, alpha = 1;
+  const real* bias = nullptr;  ///< [n]: added to every row, in place of beta C
+  real* row_sums = nullptr;    ///< [m]: += the sums of the rows of all A_t, which are never rounded
+};
+
+/// Several products in one parallel loop over all their tiles, with the bits of one after the
+/// other. Those that write to the same numbers do run one after the other.
+void gemm_all(std::vector<Product> products, Precision precision = Precision::f32);
 
 /// Compares products of several shapes against a plain loop, through poisoned output, in both
 /// precisions. Throws Error when the library returns wrong numbers in this environment.

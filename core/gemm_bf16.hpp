@@ -1,4 +1,3 @@
-// core/gemm_bf16.hpp
 // Matrix products of operands rounded to bf16, sums in float32; gemm() calls them. Where the
 // processor multiplies bf16 (AVX-512 BF16, AMX) the matrix library does: tiles as in gemm(), the
 // inner side in pieces of 1,024, one after the other, so that the bits do not depend on the number

@@ -1,4 +1,3 @@
-// core/gradcheck.hpp
 // Backward against central differences, in double, over every element of every input, through a
 // random cotangent (an all-ones cotangent cannot see softmax: its rows sum to one).
 #pragma once

@@ -1,4 +1,3 @@
-// core/memory.hpp
 // A pool of 64-byte-aligned blocks. A training step asks for the same sizes again and again; fresh
 // memory costs a page fault for every 4 KiB, a pooled block costs nothing. Freed blocks are kept in
 // lists by size class: four to every power of two, and never less than 64 bytes apart, so above 256
@@ -33,17 +32,6 @@ void trim();  ///< returns every waiting block to the system
 template <class T>
 struct PoolAllocator {
   using value_type = T;
-  using pointer = T*;
-  using const_pointer = const T*;
-  using reference = T&;
-  using const_reference = const T&;
-  using size_type = size_t;
-  using difference_type = std::ptrdiff_t;
-  template <class U>
-  struct rebind {
-    using other = PoolAllocator<U>;
-  };
-
   PoolAllocator() = default;
   template <class U>
   PoolAllocator(const PoolAllocator<U>&) {}

@@ -1,4 +1,3 @@
-// core/precision.hpp
 // What products with weights are computed in.
 //
 //   bf16:  y = bf16(x) bf16(w)^T + b     bf16(.): rounded to the nearest of 8 significant bits,

@@ -1,4 +1,3 @@
-// core/profile.hpp
 // Where the time of a step goes: a stopwatch that is read whenever an op is recorded, forward, and
 // whenever a rule has run, backward. What lies between two readings belongs to the later one, so
 // the lines add up to the whole; work that is no op reads it by itself (`profile_lap`).

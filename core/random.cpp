@@ -54,11 +54,13 @@ Random Random::split(uint64_t label) const {
   return Random(seed_, (uint64_t{words[1]} << 32) | words[0]);
 }
 
-Random Random::split(std::string_view label) const {
-  uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a
-  for (const char c : label) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  return split(hash);
+uint64_t fnv1a(std::string_view text) {
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  return hash;
 }
+
+Random Random::split(std::string_view label) const { return split(fnv1a(label)); }
 
 uint64_t Random::bits() {
   const auto words = block(seed_, stream_, next_++);

@@ -70,26 +70,33 @@ void Tape::examine(const char* op, const char* what, const Array& numbers) const
   if (!finite) fail(Fault::diverged, "{}: the {} {} is not finite", op, what, numbers.shape());
 }
 
-void Tape::send_back(const Node& node, const Array& dy) const {
+void Tape::send_back(const Node& node, const Gradients& dy) const {
   node.rule(dy, Inputs(node.inputs));
-  profile_lap(node.op, Profile::Phase::backward, dy.bytes());
+  profile_lap(node.op, Profile::Phase::backward, detail::bytes(dy));
   if (!check_finite_) return;
   for (size_t i = 0; i < node.inputs.size(); ++i)
     if (node.inputs[i])
       examine(node.op, fmt::format("gradient of input {}", i).c_str(), node.inputs[i]->grad);
 }
 
-Var Tape::append(const char* op, Array value, const std::vector<Var>& inputs, Rule rule,
-                 size_t kept) {
-  if (check_finite_) examine(op, "value", value);
-  std::vector<std::shared_ptr<Slot>> slots;
-  slots.reserve(inputs.size());
-  for (const Var& v : inputs) slots.push_back(v.slot());
-  if (std::none_of(slots.begin(), slots.end(), [](const auto& s) { return s != nullptr; }))
-    return Var(std::move(value));
-  auto out = std::make_shared<Slot>(Slot{value.shape(), {}});
-  nodes_.push_back({op, out, std::move(slots), std::move(rule), kept});
-  return Var(std::move(value), std::move(out));
+std::vector<Var> Tape::append(const char* op, const std::vector<Array>& values,
+                              const std::vector<Var>& inputs, Rule rule,
+                              const detail::Copies& kept) {
+  if (check_finite_)
+    for (const Array& value : values) examine(op, "value", value);
+  Node node{op, {}, {}, std::move(rule), 0};
+  for (const Var& v : inputs) node.inputs.push_back(v.slot());
+  if (std::none_of(inputs.begin(), inputs.end(), [](const Var& v) { return v.wants_grad(); }))
+    return {values.begin(), values.end()};
+  std::vector<Var> outputs;
+  for (const Array& value : values) {
+    node.outputs.push_back(std::make_shared<Slot>(Slot{value.shape(), {}}));
+    outputs.emplace_back(value, node.outputs.back());
+  }
+  for (const auto& [storage, bytes] : kept)
+    if (kept_.insert(storage.get()).second) node.bytes_kept += bytes;
+  nodes_.push_back(std::move(node));
+  return outputs;
 }
 
 void Tape::backward(const Var& loss) {
@@ -101,18 +108,19 @@ void Tape::backward(const Var& loss) {
 void Tape::backward(const Var& output, const Array& cotangent) {
   expect(!walked_, "backward: this tape was already walked; record the forward pass again");
   expect_shape(cotangent, output.shape(), "backward: cotangent");
-  const bool here = std::any_of(nodes_.begin(), nodes_.end(),
-                                [&](const Node& n) { return n.out == output.slot(); });
+  const bool here = std::any_of(nodes_.begin(), nodes_.end(), [&](const Node& n) {
+    return std::count(n.outputs.begin(), n.outputs.end(), output.slot()) != 0;
+  });
   expect(here, "backward: the output is not on this tape");
   walked_ = true;
   const PauseTape pause;
   if (check_finite_) examine("backward", "cotangent", cotangent);
   output.slot()->grad = cotangent;
   for (auto node = nodes_.rbegin(); node != nodes_.rend(); ++node) {
-    if (!node->out->grad.empty()) {  // otherwise nobody used it: nothing to send back
-      const Array dy = std::exchange(node->out->grad, Array());
-      send_back(*node, dy);
-    }
+    Gradients dy;
+    for (const auto& out : node->outputs) dy.push_back(std::exchange(out->grad, Array()));
+    // Where no output has a gradient, nobody used the node: nothing to send back.
+    if (detail::bytes(dy) > 0) send_back(*node, dy);
     node->rule = nullptr;
   }
   // What is left belongs to leaves, whose owners write to it (clipping): nobody else may see that.
@@ -129,17 +137,22 @@ size_t Tape::bytes_kept() const {
 
 void Tape::print(std::ostream& out) const {
   std::unordered_map<const Slot*, std::string> names;
-  for (size_t i = 0; i < nodes_.size(); ++i) names[nodes_[i].out.get()] = fmt::format("%{}", i);
+  for (size_t i = 0; i < nodes_.size(); ++i)
+    for (size_t o = 0; o < nodes_[i].outputs.size(); ++o)
+      names[nodes_[i].outputs[o].get()] =
+          nodes_[i].outputs.size() == 1 ? fmt::format("%{}", i) : fmt::format("%{}.{}", i, o);
   out << fmt::format("{:>5}  {:<22}{:<18}{:>12}  {}\n", "node", "op", "shape", "bytes kept",
                      "inputs");
   for (size_t i = 0; i < nodes_.size(); ++i) {
-    std::vector<std::string> inputs;
+    std::vector<std::string> inputs, shapes;
     for (const auto& s : nodes_[i].inputs)
       inputs.push_back(!s                     ? "constant"
                        : names.count(s.get()) ? names[s.get()]
                                               : "leaf" + s->shape.text());
+    for (const auto& s : nodes_[i].outputs) shapes.push_back(s->shape.text());
     out << fmt::format("{:>5}  {:<22}{:<18}{:>12}  {}\n", fmt::format("%{}", i), nodes_[i].op,
-                       nodes_[i].out->shape, nodes_[i].bytes_kept, fmt::join(inputs, " "));
+                       fmt::format("{}", fmt::join(shapes, " ")), nodes_[i].bytes_kept,
+                       fmt::join(inputs, " "));
   }
   out << fmt::format("{} nodes, {} bytes kept for the backward pass\n", nodes_.size(),
                      bytes_kept());

@@ -1,21 +1,20 @@
-// core/tape.hpp
 // Reverse-mode automatic differentiation as a flat list.
 //
-//   Tape tape;                       // from here on, ops are recorded (one tape per thread at a
-//   time)
+//   Tape tape;                       // from here on, the ops of this thread are recorded
 //   Var loss = cross_entropy(...);   // every op appends one node
 //   tape.backward(loss);             // one loop over the list, last node first
 //   w.grad();                        // d loss / d w
 //
 // Append order is already topological order, so backward needs no sorting and no recursion, and
 // visits each node once. A node holds no value: its rule captures what it will read, so the
-// capture list is the memory bill, and tape.print() shows it.
+// capture list is what the forward pass keeps in memory, and tape.print() shows it.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <ostream>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "core/array.hpp"
@@ -79,7 +78,17 @@ class Inputs {
   const std::vector<std::shared_ptr<Slot>>& slots_;
 };
 
-using Rule = std::function<void(const Array& dy, Inputs inputs)>;
+/// Of the outputs of a node, in their order; empty where none arrived.
+using Gradients = std::vector<Array>;
+using Rule = std::function<void(const Gradients& dy, Inputs inputs)>;
+
+namespace detail {
+inline size_t bytes(const std::vector<Array>& arrays) {
+  size_t sum = 0;
+  for (const Array& x : arrays) sum += x.bytes();
+  return sum;
+}
+}  // namespace detail
 
 class Tape {
  public:
@@ -95,7 +104,8 @@ class Tape {
   /// The same from any output with a given cotangent of its shape.
   void backward(const Var& output, const Array& cotangent);
 
-  /// One line per node: op, shape, inputs, bytes kept for the backward pass.
+  /// One line per node: op, shapes, inputs, bytes kept for the backward pass: of storage that no
+  /// node above it keeps already.
   void print(std::ostream& out) const;
   size_t size() const { return nodes_.size(); }
   size_t bytes_kept() const;
@@ -109,19 +119,21 @@ class Tape {
 
  private:
   template <class R>
-  friend Var record(const char* op, Array value, const std::vector<Var>& inputs, R rule);
+  friend std::vector<Var> record_all(const char* op, const std::vector<Array>& values,
+                                     const std::vector<Var>& inputs, R rule);
   struct Node {
     const char* op;
-    std::shared_ptr<Slot> out;
-    std::vector<std::shared_ptr<Slot>> inputs;
+    std::vector<std::shared_ptr<Slot>> outputs, inputs;
     Rule rule;
     size_t bytes_kept;
   };
-  Var append(const char* op, Array value, const std::vector<Var>& inputs, Rule rule, size_t kept);
+  std::vector<Var> append(const char* op, const std::vector<Array>& values,
+                          const std::vector<Var>& inputs, Rule rule, const detail::Copies& kept);
   void examine(const char* op, const char* what, const Array& numbers) const;
-  void send_back(const Node& node, const Array& dy) const;
+  void send_back(const Node& node, const Gradients& dy) const;
 
   std::vector<Node> nodes_;
+  std::unordered_set<const void*> kept_;  // storage that some node's rule holds
   Tape* before_;
   bool walked_ = false, check_finite_ = false;
 };
@@ -138,17 +150,28 @@ class PauseTape {
   Tape* before_;
 };
 
-/// Appends an op to the current tape and returns its output. Without a tape, or when no input wants
-/// a gradient, the value is returned as a constant and the rule dropped.
-/// `rule(dy, inputs)` receives the gradient of the output and adds to those of the inputs.
+/// Appends an op to the current tape and returns its outputs. Without a tape, or when no input
+/// wants a gradient, the values are returned as constants and the rule dropped.
+/// `rule(dy, inputs)` receives the Gradients of the outputs and adds to those of the inputs.
 template <class R>
-Var record(const char* op, Array value, const std::vector<Var>& inputs, R rule) {
-  profile_lap(op, Profile::Phase::forward, value.bytes());
+std::vector<Var> record_all(const char* op, const std::vector<Array>& values,
+                            const std::vector<Var>& inputs, R rule) {
+  profile_lap(op, Profile::Phase::forward, detail::bytes(values));
   Tape* tape = Tape::current();
-  if (!tape) return Var(std::move(value));
-  const size_t before = detail::copied_bytes;
-  Rule kept = std::as_const(rule);  // one copy of the closure: what it copies is what it keeps
-  return tape->append(op, std::move(value), inputs, std::move(kept), detail::copied_bytes - before);
+  if (!tape) return {values.begin(), values.end()};
+  detail::Copies kept;
+  detail::copies = &kept;
+  Rule copy = std::as_const(rule);  // one copy of the closure: what it copies is what it keeps
+  detail::copies = nullptr;
+  return tape->append(op, values, inputs, std::move(copy), kept);
+}
+
+/// The same for an op with one output: `rule(dy, inputs)` receives the gradient of that.
+template <class R>
+Var record(const char* op, const Array& value, const std::vector<Var>& inputs, R rule) {
+  return record_all(op, {value}, inputs, [rule = std::move(rule)](const Gradients& dy, Inputs in) {
+    rule(dy[0], in);
+  })[0];
 }
 
 }  // namespace gnomon

@@ -1,4 +1,3 @@
-// core/targets.hpp
 // Where each reader reads: an index, and on demand its inverse (who reads each row).
 //
 // The backward pass of reading is adding: a row with many readers gets the sum. Sorting the readers

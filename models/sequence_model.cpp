@@ -33,7 +33,9 @@ void SequenceModel::Config::declare(Fields& f) {
   encoder.declare(f);
   f.text("mixers", mixers,
          "kind of mixer: one for all layers, or one for each, separated by commas");
-  f.integer("max-length", max_length, 1, size_t{1} << 24, "longest sequence for learned positions");
+  if (encoder.position == "learned")
+    f.integer("max-length", max_length, 1, size_t{1} << 24,
+              "longest sequence for learned positions");
   f.flag("tied", tied, "the head's weight is the table of token embeddings");
   f.choice("precision", precision, {"f32", "bf16"},
            "of products with weights; bf16: rounded operands, sums in float32");
@@ -43,16 +45,16 @@ SequenceModel::SequenceModel(const Config& config, size_t vocabulary, const Kind
     : vocabulary_(vocabulary),
       max_length_(config.max_length),
       precision_(config.precision == "bf16" ? Precision::bf16 : Precision::f32),
-      tokens_(add<Embedding>("tokens", vocabulary, config.encoder.width)),
+      tokens_(part<Embedding>("tokens", vocabulary, config.encoder.width)),
       positions_(config.encoder.position == "learned"
-                     ? &add<Embedding>("positions", config.max_length, config.encoder.width)
+                     ? &part<Embedding>("positions", config.max_length, config.encoder.width)
                      : nullptr),
-      encoder_(add<Encoder>("encoder", config.encoder, chosen_kinds(config.mixers, kinds))) {
+      encoder_(part<Encoder>("encoder", config.encoder, chosen_kinds(config.mixers, kinds))) {
   if (config.tied) {
-    transform_ = &add<Linear>("head.transform", config.encoder.width, config.encoder.width, false);
+    transform_ = &part<Linear>("head.transform", config.encoder.width, config.encoder.width, false);
     head_bias_ = &param("head.bias", {vocabulary}, init::constant(0));
   } else
-    head_ = &add<Linear>("head", config.encoder.width, vocabulary);
+    head_ = &part<Linear>("head", config.encoder.width, vocabulary);
 }
 
 Var SequenceModel::embed(const Index& tokens, size_t first) const {
@@ -60,27 +62,24 @@ Var SequenceModel::embed(const Index& tokens, size_t first) const {
   const Var h = tokens_(tokens);
   if (first + N > longest())
     fail(Fault::option,
-         "model: tokens [B,N]: expected at most --max-length = {} tokens for learned positions, "
+         "model: tokens [B,N]: expected at most max-length = {} tokens for learned positions, "
          "got {}",
          max_length_, first + N);
   if (!positions_) return h;
   Index n({B, N});
   for (size_t e = 0; e < n.size(); ++e) n.data()[e] = static_cast<int32_t>(first + e % N);
-  return gnomon::add(h, (*positions_)(n));
+  return add(h, (*positions_)(n));
 }
 
-Encoded SequenceModel::encode(Pass& pass) const {
+Encoded SequenceModel::encode(Context& context, State* state) const {
   const AffinePrecision scope(precision_);
-  return encoder_(embed(pass.tokens, 0), pass);
+  const size_t first = state ? encoder_.tokens_read(*state) : 0;
+  return encoder_(embed(context.tokens, first), context, state);
 }
 
-Array SequenceModel::Memory::step(int32_t token) {
-  const PauseTape no_tape;
-  const AffinePrecision scope(model_->precision_);
-  const Var embedded = model_->embed(Index({1, 1}, token), length());
-  return model_->logits(encoder_.step(embedded, token).features)
-      .value()
-      .reshaped({model_->vocabulary_});
+std::unique_ptr<State> SequenceModel::state(size_t sequences,
+                                            std::optional<size_t> iterations) const {
+  return encoder_.state(sequences, iterations);
 }
 
 Var SequenceModel::logits(const Var& features) const {
@@ -90,8 +89,8 @@ Var SequenceModel::logits(const Var& features) const {
   return affine(scale((*transform_)(features), 1 / size), tokens_.weight(), *head_bias_);
 }
 
-SequenceModel::Scored SequenceModel::score(const Batch& batch, Pass& pass) const {
-  pass.tokens = batch.tokens;
+SequenceModel::Scored SequenceModel::score(const Batch& batch, Context& context) const {
+  context.tokens = batch.tokens;
   expect_shape(batch.targets, batch.tokens.shape(), "model: targets [B,N]");
   std::vector<int32_t> positions, targets;
   for (size_t e = 0; e < batch.targets.size(); ++e)
@@ -102,7 +101,7 @@ SequenceModel::Scored SequenceModel::score(const Batch& batch, Pass& pass) const
   const size_t M = positions.size();
   expect(M > 0, "model: targets [B,N]: expected at least one scored position, got none");
 
-  Encoded encoded = encode(pass);
+  Encoded encoded = encode(context);
   Scored scored;
   scored.pointers = std::move(encoded.pointers);
   scored.positions = Index({M}, positions);
@@ -115,17 +114,19 @@ SequenceModel::Scored SequenceModel::score(const Batch& batch, Pass& pass) const
   return scored;
 }
 
-ModelKind::ModelKind(SequenceModel::Config defaults) : config(std::move(defaults)) {
-  for (const auto& [name, entry] : registry<MixerKind>()) kinds_[name] = entry.make();
+const SequenceModel::Kinds& ModelKind::mixers() {
+  for (const std::string& name : split(config.mixers, ','))
+    if (!mixers_.contains(name)) mixers_[name] = make_registered<MixerKind>(name, "mixer");
+  return mixers_;
 }
 
 void ModelKind::declare(Fields& f) {
   config.declare(f);
-  for (const auto& [name, kind] : kinds_) kind->declare(f);
+  for (const auto& [name, kind] : mixers()) kind->declare(f);
 }
 
-std::unique_ptr<SequenceModel> ModelKind::make(size_t vocabulary) const {
-  return std::make_unique<SequenceModel>(config, vocabulary, kinds_);
+std::unique_ptr<SequenceModel> ModelKind::make(size_t vocabulary) {
+  return std::make_unique<SequenceModel>(config, vocabulary, mixers());
 }
 
 }  // namespace gnomon

@@ -1,4 +1,3 @@
-// models/sequence_model.hpp
 // The one trunk of every model: tokens -> embedding (+ learned positions) -> encoder -> logits.
 //
 //   tied (Press and Wolf 2017):   logits = E T h / sqrt(D) + b     E [V,D] the token embeddings
@@ -7,10 +6,10 @@
 // 1 / sqrt(D). The matrix T [D,D] (as in BERT's head: Devlin et al. 2019, section 3.1 and its code)
 // is there because h still holds the token's own embedding: without T every token starts out by
 // predicting itself, and learning to copy first has to undo that. The bias stays (GPT-2 and Zoology
-// drop it), so that how common a token is need not bend its embedding.
+// drop it), so that its embedding need not also say how common a token is.
 //
 // What makes a model a pointer network or a transformer is the kind of mixer in its layers and the
-// defaults of its options; both are chosen in its preset (models/pointer.cpp, ...), never here.
+// defaults of its options; both are chosen in its preset (models/presets.cpp), never here.
 #pragma once
 
 #include <map>
@@ -31,16 +30,23 @@ class SequenceModel final : public Module {
     size_t max_length = 2048;       // rows of the table of learned positions
     bool tied = false;              // the head's weight is the table of token embeddings
     std::string precision = "f32";  // or "bf16": of products with weights (core/precision.hpp)
+    /// max-length only where the positions are learned: nothing else reads it.
     void declare(Fields& f);
   };
   using Kinds = std::map<std::string, std::unique_ptr<MixerKind>>;
   /// Throws Error(Fault::option) for an unknown kind of mixer, or options that do not fit.
   SequenceModel(const Config& config, size_t vocabulary, const Kinds& kinds);
 
-  /// tokens [B,N] in pass.tokens -> features [B,N,D] and the pointers of every layer.
-  Encoded encode(Pass& pass) const;
+  /// tokens [B,N] in context.tokens -> features [B,N,D] and the pointers of every layer. `state`:
+  /// null for whole sequences, or made by state(B): these are then their next tokens.
+  /// Throws Error for a token outside [0,V), Error(Fault::option) for more tokens than there are
+  /// learned positions.
+  Encoded encode(Context& context, State* state = nullptr) const;
   /// features [...,D] -> logits [...,V]
   Var logits(const Var& features) const;
+  /// Of B sequences of which nothing is read yet. A token then costs what the mixers ask for: O(K)
+  /// rows read in a layer of pointers, O(n) in one of attention.
+  std::unique_ptr<State> state(size_t sequences, std::optional<size_t> iterations = {}) const;
 
   /// Mean cross-entropy over the scored positions (target >= 0), and what was predicted there.
   struct Scored {
@@ -50,25 +56,7 @@ class SequenceModel final : public Module {
     std::vector<Pointers> pointers;  ///< of every layer
   };
   /// Only the scored rows pass through the head. Throws Error when no position is scored.
-  Scored score(const Batch& batch, Pass& pass) const;
-
-  /// One sequence, one token at a time: the logits that encode() and logits() give outside of
-  /// training, without a tape. A token costs what the mixers' steps cost: O(K) rows read in a layer
-  /// of pointers, O(n) in one of attention. Copies go on independently; the model must outlive it.
-  class Memory {
-   public:
-    /// Throws Error(Fault::option) for `iterations` (see Pass) where no layer is shared.
-    explicit Memory(const SequenceModel& model, std::optional<size_t> iterations = {})
-        : model_(&model), encoder_(model.encoder_, iterations) {}
-    /// The next token -> the logits [V] of the one after it. Throws Error for a token outside
-    /// [0,V), Error(Fault::option) for more tokens than there are learned positions.
-    Array step(int32_t token);
-    size_t length() const { return encoder_.length(); }
-
-   private:
-    const SequenceModel* model_;
-    Encoder::Memory encoder_;
-  };
+  Scored score(const Batch& batch, Context& context) const;
 
   size_t vocabulary() const { return vocabulary_; }
   /// The longest sequence it can take: bounded by learned positions only.
@@ -92,15 +80,18 @@ class SequenceModel final : public Module {
 /// A preset: the options of a model with its defaults. Registered by name ("pointer", ...).
 class ModelKind {
  public:
-  explicit ModelKind(SequenceModel::Config defaults);
-  /// The trunk's options, and those of every kind of mixer.
+  explicit ModelKind(SequenceModel::Config defaults) : config(std::move(defaults)) {}
+  /// Those that config.mixers names, each with options of its own. Throws Error(Fault::option) for
+  /// an unknown kind.
+  const SequenceModel::Kinds& mixers();
+  /// The trunk's options, and those of its mixers.
   void declare(Fields& f);
   /// Not yet initialised. Throws Error(Fault::option) for options that do not fit each other.
-  std::unique_ptr<SequenceModel> make(size_t vocabulary) const;
+  std::unique_ptr<SequenceModel> make(size_t vocabulary);
   SequenceModel::Config config;
 
  private:
-  SequenceModel::Kinds kinds_;
+  SequenceModel::Kinds mixers_;
 };
 
 }  // namespace gnomon

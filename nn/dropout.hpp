@@ -1,4 +1,3 @@
-// nn/dropout.hpp
 // Dropout as a layer holds it: a rate, without parameters.
 #pragma once
 

@@ -1,4 +1,3 @@
-// nn/embedding.hpp
 // A table with one learned row for every symbol (or every position).
 #pragma once
 

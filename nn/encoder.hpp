@@ -1,14 +1,17 @@
-// nn/encoder.hpp
-// A stack of layers: a mixer moves information between tokens, a feed-forward network works on
-// each.
+// A stack of layers: a mixer moves information between tokens, a feed-forward network works on each
+// token.
 //
-//   h = h + dropout(mixer(norm(h), pointers below));   h = h + dropout(feed_forward(norm(h)))
+//   h = h + dropout(mixer(norm1(h), pointers of the layer below))
+//   h = h + dropout(feed_forward(norm2(h)))
 //
-// The pointers that one mixer made are handed to the next, unread: the encoder knows no mixer by
-// name. (Pre-norm: Xiong et al., "On layer normalization in the transformer architecture", 2020.)
-// With `share` one layer is repeated L times (Dehghani et al., "Universal transformers", 2019), and
-// afterwards perhaps more often than in training: pass.iterations. With `recompute` a layer keeps
-// its input only, and its inside is computed again in the backward pass (nn/recompute.hpp).
+// (Pre-norm: Xiong et al., "On layer normalization in the transformer architecture", 2020.) The
+// pointers that a mixer returns go to the layer above; the encoder does not look at them. In each
+// layer noise is drawn in this order: by the mixer, the first dropout, the second dropout.
+//
+// With `share` one layer is repeated L times (Dehghani et al., "Universal transformers", 2019);
+// after training it may be repeated more often: context.iterations. With `recompute` activations
+// are checkpointed: a layer keeps its input only (nn/recompute.hpp). With a state, sequences are
+// read in pieces: nn/state.hpp.
 #pragma once
 
 #include "nn/mixers/mixer.hpp"
@@ -33,41 +36,32 @@ struct Encoded {
 
 class Encoder final : public Module {
  public:
-  /// `kinds`: the kind of mixer of each layer (one entry serves all layers).
-  /// Throws Error(Fault::option): D not divisible by H, or as many kinds as fit nothing.
+  /// `kinds`: the kind of mixer of each layer; one serves all layers.
+  /// Throws Error(Fault::option): D not divisible by H, another number of kinds, a position
+  /// encoding that none of them takes.
   Encoder(const EncoderConfig& config, const std::vector<const MixerKind*>& kinds);
-  /// Throws Error(Fault::option) for pass.iterations where no layer is shared.
-  Encoded operator()(const Var& embedded, Pass& pass) const;
+  /// embedded [B,N,D] of context.tokens. Without a state, whole sequences; with one, the next
+  /// tokens of those that it was made for, outside of training: no tape sees them.
+  /// Throws Error(Fault::option) for context.iterations where no layer is shared.
+  Encoded operator()(const Var& embedded, Context& context, State* state = nullptr) const;
+  /// Of B sequences of which nothing is read yet. `iterations`: as in the context of every call.
+  std::unique_ptr<State> state(size_t sequences, std::optional<size_t> iterations = {}) const;
 
-  /// One sequence, one token at a time: what operator() gives outside of training, without a tape.
-  /// Copies go on independently. The encoder must outlive it.
-  class Memory {
-   public:
-    /// Throws Error(Fault::option) for `iterations` (see Pass) where no layer is shared.
-    explicit Memory(const Encoder& encoder, std::optional<size_t> iterations = {});
-    /// The next token and its embedding [1,1,D] -> its features [1,1,D], and its pointers [1,1,H]
-    /// of every layer, or pass of a shared one.
-    Encoded step(const Var& embedded, int32_t token);
-    /// How many tokens it knows.
-    size_t length() const { return length_; }
-
-   private:
-    const Encoder* encoder_;
-    std::vector<MixerStep> steps_;              // of each layer, or pass of a shared one
-    std::vector<std::vector<int32_t>> trails_;  // [n,H] of each, handed to the next unread
-    size_t length_ = 0;
-  };
+  /// How many tokens of each sequence a state has seen.
+  static size_t tokens_read(State& state);
 
   const Mixer& mixer(size_t l) const;
   size_t layers() const { return depth_; }
 
  private:
   class Layer;
+  struct Remembered;
   size_t passes(std::optional<size_t> iterations) const;
-  Mixed forgetful(size_t l, const Var& h, const Pointers& below, Pass& pass) const;
+  Mixed checkpointed(size_t l, const Var& h, const PreviousPointers& previous,
+                     Context& context) const;
   const Layer& layer(size_t l) const { return *layers_[share_ ? 0 : l]; }
 
-  const size_t depth_;
+  const size_t depth_, heads_;
   const bool share_, recompute_;
   std::vector<const Layer*> layers_;
   const Norm* norm_;

@@ -1,5 +1,4 @@
-// nn/feed_forward.hpp
-// What a layer computes on each token by itself: out to F features, a bend, and back.
+// What a layer computes on each token by itself: out to F features, a nonlinearity, and back.
 #pragma once
 
 #include "core/ops/gelu.hpp"
@@ -12,8 +11,8 @@ namespace gnomon {
 class FeedForward final : public Module {
  public:
   FeedForward(size_t width, size_t feed_forward)
-      : up_(add<Linear>("up", width, feed_forward)),
-        down_(add<Linear>("down", feed_forward, width)) {}
+      : up_(part<Linear>("up", width, feed_forward)),
+        down_(part<Linear>("down", feed_forward, width)) {}
 
   /// x [...,D] -> [...,D]
   Var operator()(const Var& x) const { return down_(gelu(up_(x))); }

@@ -1,4 +1,3 @@
-// nn/linear.hpp
 // y = x w^T + b: the matrix everything learned goes through.
 #pragma once
 
@@ -24,6 +23,8 @@ class Linear final : public Module {
 
   /// x [...,in] -> [...,out]
   Var operator()(const Var& x) const { return affine(x, weight_, bias_ ? *bias_ : Var()); }
+  /// For affine_all.
+  Weight weight() const { return {weight_, bias_ ? *bias_ : Var()}; }
 
  private:
   static double bound(size_t in) { return 1 / std::sqrt(static_cast<double>(in)); }

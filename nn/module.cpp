@@ -66,7 +66,7 @@ void Module::collect(const std::string& prefix, std::vector<Parameter>& into) co
   };
   for (const Part& part : parts_) {
     list_until(part.parameters_before);
-    part.module->collect(prefix + part.name + ".", into);
+    part.module->collect(part.name.empty() ? prefix : prefix + part.name + ".", into);
   }
   list_until(own_.size());
 }

@@ -1,4 +1,3 @@
-// nn/module.hpp
 // A layer is a Module: declaring a parameter registers and names it, adding a part prefixes the
 // part's names. Checkpoints, the optimizer and tests all speak these dotted names:
 //
@@ -6,7 +5,10 @@
 //     Linear(size_t in, size_t out) : w(param("weight", {out, in}, init::normal(0.02))) {}
 //     Var& w;
 //   };
-//   struct Block : Module { Block() : up(add<Linear>("up", 8, 16)) {} Linear& up; };   // up.weight
+//   struct Block : Module {
+//     Block() : up(part<Linear>("up", 8, 16)) {}
+//     Linear& up;  // its parameter: up.weight
+//   };
 #pragma once
 
 #include <deque>
@@ -43,19 +45,20 @@ class Module {
   /// All parameters of this module and its parts, in order of declaration.
   std::vector<Parameter> parameters() const;
   size_t parameter_count() const;
-  /// Fills every parameter. Each draws from a stream of its own, named by its dotted name, so
-  /// adding a layer does not change the start of another.
+  /// Fills every parameter p from a random stream of its own, Random(seed).split(p.name): adding a
+  /// layer does not change the start of another.
   void initialise(uint64_t seed);
   void clear_gradients();
 
  protected:
   /// Throws Error when the name is taken in this module.
   Var& param(const std::string& name, Shape shape, Init init);
+  /// Adds a part. The names of its parameters begin with its own, unless that is empty.
   template <class M, class... A>
-  M& add(const std::string& name, A&&... arguments) {
-    auto part = std::make_unique<M>(std::forward<A>(arguments)...);
-    M& reference = *part;
-    adopt(name, std::move(part));
+  M& part(const std::string& name, A&&... arguments) {
+    auto made = std::make_unique<M>(std::forward<A>(arguments)...);
+    M& reference = *made;
+    adopt(name, std::move(made));
     return reference;
   }
   Module& adopt(const std::string& name, std::unique_ptr<Module> part);

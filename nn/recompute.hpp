@@ -1,8 +1,7 @@
-// nn/recompute.hpp
-// Memory for time: a stretch of the forward pass keeps its input only, and is computed a second
-// time when the backward pass reaches it (Chen et al., "Training deep nets with sublinear memory
-// cost", 2016). Costs one more forward pass; the numbers are the same to the last bit, as long as
-// what is computed again draws the same noise.
+// Checkpointed activations: a part of the forward pass keeps its input only, and is computed a
+// second time when the backward pass reaches it (Chen et al., "Training deep nets with sublinear
+// memory cost", 2016). Costs one more forward pass. The numbers are the same to the last bit, as
+// long as the same noise is drawn again.
 #pragma once
 
 #include "core/precision.hpp"

@@ -1,4 +1,3 @@
-// tasks/batch.hpp
 // What a task hands to a model.
 #pragma once
 

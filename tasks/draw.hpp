@@ -1,4 +1,3 @@
-// tasks/draw.hpp
 // Random tokens.
 #pragma once
 

@@ -1,12 +1,11 @@
-// tasks/task.hpp
 // A task is a pure function of (options, random stream): the same stream gives the same batch.
 #pragma once
 
 #include <optional>
 
 #include "core/base/registry.hpp"
-#include "core/random.hpp"
 #include "tasks/batch.hpp"
+#include "tasks/draw.hpp"
 
 namespace gnomon {
 
@@ -22,6 +21,11 @@ class Task {
   virtual std::string spell(int32_t token) const { return fmt::format("{}", token); }
   /// What `length` means here, for help texts: "distance, in tokens".
   virtual std::string length_meaning() const = 0;
+  /// Where the data is not made from the options alone (files): its size and a hash, by which it is
+  /// known wherever it lies. "" for data that is made, and before prepare().
+  virtual std::string fingerprint() const { return ""; }
+  /// How many different test sequences of this length there are, where they can be counted.
+  virtual std::optional<size_t> test_sequences(size_t) const { return std::nullopt; }
   /// The shortest sensible length.
   virtual size_t shortest_length() const = 0;
   /// Can batches of this length be made? The two calls below begin with this question; a program
@@ -33,8 +37,13 @@ class Task {
       fail(Fault::option, "length ({}): expected {} to {}, got {}", length_meaning(),
            shortest_length(), longest, length);
   }
-  /// A batch to learn from; lengths may vary up to `length` from batch to batch.
-  virtual Batch train_batch(size_t batch, size_t length, Random random) const = 0;
+  /// A batch to learn from; lengths may vary up to `length` from batch to batch. Unless a task says
+  /// more: test batches of one length each, uniform in [shortest_length(), length].
+  virtual Batch train_batch(size_t batch, size_t length, Random random) const {
+    check_length(length);
+    const size_t drawn = draw_length(random, shortest_length(), length);
+    return test_batch(batch, drawn, random);
+  }
   /// A batch to be judged by, of exactly this length; never overlaps what train_batch can give
   /// where the data is finite.
   virtual Batch test_batch(size_t batch, size_t length, Random random) const = 0;
@@ -42,7 +51,8 @@ class Task {
   virtual Index oracle(const Batch& batch) const = 0;
   /// Token accuracy, in test batches of this length, of the best guess that ignores the input.
   virtual double chance(size_t length) const = 0;
-  /// Whether the loss means bits per byte of real data (then results show them).
+  /// Whether the loss means bits per byte of real data: then results show them, and no exact match,
+  /// which every sequence would miss somewhere.
   virtual bool in_bits_per_byte() const { return false; }
   /// Where it does: the bits per byte of a model that knows how often each byte occurs in the
   /// training data and nothing else. What a model must beat to have read anything.

@@ -12,10 +12,11 @@ namespace gnomon {
 struct AttentionProblem {
   size_t B, N, H, C;
   bool causal, alibi;
-  Sight sight = {};
+  AttentionWindow window = {};
   std::string text() const {
     return fmt::format("B={} N={} H={} C={}{}{} window={} globals={}", B, N, H, C,
-                       causal ? " causal" : "", alibi ? " alibi" : "", sight.window, sight.globals);
+                       causal ? " causal" : "", alibi ? " alibi" : "", window.tokens,
+                       window.globals);
   }
 };
 
@@ -46,8 +47,8 @@ inline AttentionRun run_attention(const AttentionProblem& p, bool fused) {
   const Array dy = random.normal(shape);
   const std::vector<real> slopes = p.alibi ? alibi_slopes(p.H) : std::vector<real>();
   Tape tape;
-  const Var y = fused ? attention(q, k, v, p.H, p.causal, slopes, p.sight)
-                      : composed_attention(q, k, v, p.H, p.causal, slopes, p.sight);
+  const Var y = fused ? attention(q, k, v, p.H, p.causal, slopes, p.window)
+                      : composed_attention(q, k, v, p.H, p.causal, slopes, p.window);
   tape.backward(y, dy);
   return {y.value(), q.grad(), k.grad(), v.grad()};
 }

@@ -1,5 +1,5 @@
 // tests/tasks.hpp
-// Tasks made by name, and the examples that their headers print.
+// Tasks made by name, and the worked examples in their files.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -70,7 +70,7 @@ inline std::string source(const std::string& name) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-/// The first sequence as the headers print it: "//   token      3  1"; "." is not scored.
+/// The first sequence as the files print it: "//   token      3  1"; "." is not scored.
 template <class Show>
 std::string line(const char* what, const Index& numbers, Show&& show) {
   std::string text = fmt::format("//   {:<7}", what);

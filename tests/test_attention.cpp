@@ -39,8 +39,8 @@ std::unique_ptr<Mixer> make_mixer(const MixerCase& c, size_t width = 12, size_t 
 }
 
 Array mix(const Mixer& mixer, const Array& a) {
-  Pass pass;
-  return mixer(a, {}, pass).features.value();
+  Context context;
+  return mixer(a, {}, context, nullptr).features.value();
 }
 
 }  // namespace
@@ -106,7 +106,7 @@ TEST_CASE("attention: with a window the cost is linear in the length") {
     const Var x = variable(Random(1).normal({1, N, 16}));
     Tape tape;
     counters.reset();
-    const Var y = attention(x, x, x, 2, true, {}, {.window = 128, .globals = 4});
+    const Var y = attention(x, x, x, 2, true, {}, {.tokens = 128, .globals = 4});
     if (backward) {
       counters.reset();
       tape.backward(y, ones({1, N, 16}));
@@ -151,11 +151,11 @@ TEST_CASE("attention: a NaN in a query, a key or a value reaches the output") {
 TEST_CASE("attention: errors are sentences") {
   const Array x = ones({1, 4, 6});
   CHECK_THROWS_WITH_AS(attention(x, ones({1, 4, 8}), x, 2, true),
-                       doctest::Contains("attention: k [B,N,D]"), Error);
+                       doctest::Contains("attention: k [B,M,D]"), Error);
   CHECK_THROWS_WITH_AS(attention(x, x, x, 4, true), doctest::Contains("D divisible by H"), Error);
   CHECK_THROWS_WITH_AS(attention(x, x, x, 2, true, {1}), doctest::Contains("slopes [H]"), Error);
-  CHECK_THROWS_WITH_AS(attention(x, x, x, 2, false, {}, {.window = 2}),
-                       doctest::Contains("attention: sight: expected causal"), Error);
+  CHECK_THROWS_WITH_AS(attention(x, x, x, 2, false, {}, {.tokens = 2}),
+                       doctest::Contains("attention: window: expected causal"), Error);
   CHECK_THROWS_WITH_AS(rotary(x, 2), doctest::Contains("an even C"), Error);
   CHECK_THROWS_WITH_AS(causal_convolution(x, ones({3, 5}), ones({6})),
                        doctest::Contains("causal_convolution: w [k,D]"), Error);
@@ -205,9 +205,9 @@ TEST_CASE("mixers: the same bits on any number of threads, forward and backward"
       set_threads(count);
       mixer->clear_gradients();
       const Var a = variable(Random(6).normal({2, 130, 12}));
-      Pass pass;
+      Context context;
       Tape tape;
-      const Var y = (*mixer)(a, {}, pass).features;
+      const Var y = (*mixer)(a, {}, context, nullptr).features;
       tape.backward(y, Random(7).normal(y.shape()));
       std::vector<Array> all{y.value(), a.grad()};
       for (const Parameter& p : mixer->parameters()) all.push_back(p.var->grad());

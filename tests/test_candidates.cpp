@@ -16,11 +16,11 @@ constexpr size_t kB = 2, kN = 37, kH = 3;
 MixerPlace place(size_t layer, size_t layers) { return {12, kH, layer, layers, "none"}; }
 
 struct Problem {
-  Pass pass;
-  Index& tokens = pass.tokens;
+  Context context;
+  Index& tokens = context.tokens;
   Var features = Random(8).normal({kB, kN, 12});
-  Pointers below;
-  Scene scene(const Scores* scores = nullptr) { return {features, below, pass, kH, scores}; }
+  PreviousPointers below;
+  SourceInput scene() { return {features, below, context, kH}; }
   Problem() {
     tokens = Index({kB, kN});
     Random random(7);
@@ -44,7 +44,7 @@ using Twin = std::function<std::vector<int32_t>(const Problem&, size_t b, int32_
 
 void check(const std::string& source, const Twin& twin) {
   Problem p;
-  const Index to = Menu(source, place(1, 2)).offer(p.scene()).to;
+  const Index to = Menu(source, place(1, 2)).offer(p.scene()).index.to;
   for (size_t b = 0; b < kB; ++b)
     for (size_t n = 0; n < kN; ++n)
       for (size_t h = 0; h < kH; ++h) {
@@ -60,11 +60,11 @@ int32_t if_causal(int32_t j, int32_t n) { return j >= 0 && j <= n ? j : -1; }
 uint64_t rows_read(const std::string& sources, size_t N) {
   PointerBlock block(PointerConfig{.sources = sources}, place(0, 1));
   block.initialise(1);
-  Pass pass;
-  pass.tokens = Index({1, N}, 0);
-  pass.training = true;
+  Context context;
+  context.tokens = Index({1, N}, 0);
+  context.training = true;
   counters.reset();
-  block(Random(1).normal({1, N, 12}), {}, pass);
+  block(Random(1).normal({1, N, 12}), {}, context, nullptr);
   return counters.rows_read;
 }
 
@@ -84,29 +84,29 @@ TEST_CASE("candidates: sinks") {
 
 TEST_CASE("candidates: previous") {
   check("previous:2", [](auto& p, size_t b, int32_t n, size_t h) {
-    const int32_t to = p.below.to(b, n, h);
+    const int32_t to = p.below(b, n, h);
     return std::vector<int32_t>{to, to < 0 ? -1 : if_causal(to + 1, n)};
   });
 }
 
 TEST_CASE("candidates: jump") {
   check("jump", [](auto& p, size_t b, int32_t n, size_t h) {
-    const int32_t to = p.below.to(b, n, h);
-    return std::vector<int32_t>{to < 0 ? -1 : p.below.to(b, to, h)};
+    const int32_t to = p.below(b, n, h);
+    return std::vector<int32_t>{to < 0 ? -1 : p.below(b, to, h)};
   });
 }
 
 TEST_CASE("candidates: neighbour") {
   check("neighbour", [](auto& p, size_t b, int32_t n, size_t h) {
-    const int32_t to = n == 0 ? -1 : p.below.to(b, n - 1, h);
+    const int32_t to = n == 0 ? -1 : p.below(b, n - 1, h);
     return std::vector<int32_t>{to < 0 ? -1 : if_causal(to + 1, n)};
   });
 }
 
 TEST_CASE("candidates: hop follows every other head, or the one that is named") {
   const auto hop = [](const Problem& p, size_t b, int32_t n, size_t h, size_t a) {
-    const int32_t to = p.below.to(b, n, h);
-    return to < 0 || a == h ? -1 : p.below.to(b, to, a);
+    const int32_t to = p.below(b, n, h);
+    return to < 0 || a == h ? -1 : p.below(b, to, a);
   };
   check("hop", [&](auto& p, size_t b, int32_t n, size_t h) {
     return std::vector<int32_t>{hop(p, b, n, h, 0), hop(p, b, n, h, 1), hop(p, b, n, h, 2)};
@@ -121,14 +121,14 @@ TEST_CASE("candidates: hop follows every other head, or the one that is named") 
 TEST_CASE("candidates: a menu for each head offers a source to some heads only") {
   Problem p;
   const Menu menu("window:2,run | sinks:1,window:2 | match:1", place(1, 2));
-  const Index to = menu.offer(p.scene()).to;
+  const Index to = menu.offer(p.scene()).index.to;
   // In the order of first mention; the scan comes last.
   CHECK(menu.types() == std::vector<std::string>{"window -0", "window -1", "sink 0", "match 0",
                                                  "match 0 +1", "run"});
   for (size_t b = 0; b < kB; ++b)
     for (size_t n = 0; n < kN; ++n) {
-      const auto window = offered(Menu("window:2", place(1, 2)).offer(p.scene()).to, b, n, 0);
-      const auto match = offered(Menu("match:1", place(1, 2)).offer(p.scene()).to, b, n, 0);
+      const auto window = offered(Menu("window:2", place(1, 2)).offer(p.scene()).index.to, b, n, 0);
+      const auto match = offered(Menu("match:1", place(1, 2)).offer(p.scene()).index.to, b, n, 0);
       CHECK(offered(to, b, n, 0) == std::vector<int32_t>{window[0], window[1], -1, -1, -1, -1});
       CHECK(offered(to, b, n, 1) == std::vector<int32_t>{window[0], window[1], 0, -1, -1, -1});
       CHECK(offered(to, b, n, 2) == std::vector<int32_t>{-1, -1, -1, match[0], match[1], -1});
@@ -180,12 +180,12 @@ TEST_CASE("candidates: random places are spread evenly and depend on the token's
   constexpr int32_t k = 8;
   Problem p;
   const Menu menu("random:8", place(1, 2));
-  const Index to = menu.offer(p.scene()).to;
-  p.pass.training = true;
+  const Index to = menu.offer(p.scene()).index.to;
+  p.context.training = true;
   p.features = Random(99).normal(p.features.shape());
-  const Index again = menu.offer(p.scene()).to;
+  const Index again = menu.offer(p.scene()).index.to;
   CHECK(std::equal(to.begin(), to.end(), again.begin(), again.end()));
-  const Index other = Menu("random:8", place(0, 2)).offer(p.scene()).to;
+  const Index other = Menu("random:8", place(0, 2)).offer(p.scene()).index.to;
   CHECK(!std::equal(to.begin(), to.end(), other.begin()));  // each layer has its own
   double relative = 0;
   for (int32_t n = 0; n < static_cast<int32_t>(kN); ++n)
@@ -203,9 +203,9 @@ TEST_CASE("candidates: blocks offers the tokens of the past blocks with the best
   Problem p;
   Menu menu("blocks:3", place(0, 1));
   menu.initialise(6);
-  const Menu::Offer offer = menu.offer(p.scene());
+  const CandidateSet offer = menu.offer(p.scene());
   constexpr size_t kCode = 16, kLargest = 4;  // blocks of 4 from token 15 on, of 8 from 63 on
-  CHECK(offer.to.shape() == Shape{kB, kN, kH, 3 * kLargest});
+  CHECK(offer.index.to.shape() == Shape{kB, kN, kH, 3 * kLargest});
   CHECK(menu.types() == std::vector<std::string>{"block 0", "block 1", "block 2"});
 
   // The twin computes codes and means in double.
@@ -246,7 +246,7 @@ TEST_CASE("candidates: blocks offers the tokens of the past blocks with the best
             CHECK(offer.logits.value()(b, n, h, r * kLargest + s) ==
                   doctest::Approx(blocks[r].score - std::log(all)).epsilon(1e-4));
           }
-        CHECK(offered(offer.to, b, n, h) == expected);
+        CHECK(offered(offer.index.to, b, n, h) == expected);
       }
 }
 
@@ -265,7 +265,7 @@ TEST_CASE("candidates: the rows a layer reads are those its menu promises") {
     size_t N, blocks, largest;
   };
   for (const auto& [N, M, S] : {Size{64, 21, 4}, Size{256, 45, 8}, Size{1024, 93, 16}}) {
-    const size_t choosing = N * M + N + N * kH * 2;  // their scores, their means, log p of the best
+    const size_t choosing = N * M + 2 * M + N * kH * 2;  // scores, means, log p of the best
     CHECK(rows_read("blocks:2", N) == choosing + 2 * N * kH * 2 * S);
   }
 }
@@ -278,52 +278,11 @@ TEST_CASE("candidates: dense") {
   });
 }
 
-TEST_CASE("candidates: run continues where the left neighbour points, when its logit wins") {
-  Problem p;
-  constexpr size_t C = 4;
-  Random random(3);
-  const Array q = random.normal({kB, kN, kH * C}), key = random.normal({kB, kN, kH * C});
-  const Menu menu("window:2,run,match:1",
-                  place(1, 2));  // the scan comes last, wherever it was written
-  CHECK(menu.types().back() == "run");
-  Menu::Offer offer = menu.offer(p.scene());
-  const Index& to = offer.to;
-  const size_t K = to.shape()[3];
-  const Array bias = random.normal({kB, kN, kH, K});
-  Array dots = gathered_dot_scores(q, key, to, kH, real(0.5));
-  const Scores scores{q, key, real(0.5), bias, offer.read, dots};
-  menu.scan(p.scene(&scores), offer);
-
-  // The twin: the logits recomputed in double, the choice made from left to right.
-  size_t continued = 0;
-  for (size_t b = 0; b < kB; ++b)
-    for (size_t h = 0; h < kH; ++h) {
-      int32_t before = -1;
-      for (size_t n = 0; n < kN; ++n) {
-        const int32_t run = before < 0 ? -1 : if_causal(before + 1, static_cast<int32_t>(n));
-        CHECK(to(b, n, h, K - 1) == run);
-        double best = 0;
-        int32_t chosen = -1;
-        for (size_t k = 0; k < K; ++k) {
-          const int32_t j = to(b, n, h, k);
-          if (j < 0) continue;
-          double logit = double{bias(b, n, h, k)};
-          for (size_t c = 0; c < C; ++c)
-            logit += 0.5 * double{q(b, n, h * C + c)} * double{key(b, j, h * C + c)};
-          if (chosen < 0 || logit > best) best = logit, chosen = j;
-        }
-        continued += chosen == run && run >= 0;
-        before = chosen;
-      }
-    }
-  CHECK(continued > 20);  // the case occurs
-}
-
 TEST_CASE("candidates: rank points where the hard count of members reaches what is asked for") {
   Problem p;
   Menu menu("rank:4", place(0, 1));
   menu.initialise(2);
-  const Index to = menu.offer(p.scene()).to;
+  const Index to = menu.offer(p.scene()).index.to;
   // The twin computes both gates in double and counts from the beginning for every token.
   const auto parameters = menu.parameters();
   const auto open = [&](const char* gate, size_t b, size_t n, size_t h) {
@@ -340,7 +299,7 @@ TEST_CASE("candidates: rank points where the hard count of members reaches what 
   // Gates are closed at first; opened here so that there is something to count.
   for (const Parameter& parameter : parameters)
     if (parameter.name.ends_with("bias")) parameter.var->value().fill(0);
-  const Index opened = menu.offer(p.scene()).to;
+  const Index opened = menu.offer(p.scene()).index.to;
   CHECK(std::count(to.begin(), to.end(), -1) > std::count(opened.begin(), opened.end(), -1));
   for (size_t b = 0; b < kB; ++b)
     for (size_t h = 0; h < kH; ++h)
@@ -357,14 +316,14 @@ TEST_CASE("candidates: rank points where the hard count of members reaches what 
 TEST_CASE(
     "candidates: in training, rank offers a window around the place where the count is reached") {
   Problem p;
-  p.pass.training = true;
+  p.context.training = true;
   Menu menu("rank:4", place(0, 1));
   menu.initialise(2);
-  const Menu::Offer offer = menu.offer(p.scene());
+  const CandidateSet offer = menu.offer(p.scene());
   CHECK(offer.logits.shape() == Shape{kB, kN, kH, 4});
-  for (const int32_t j : offer.scored) CHECK(j == -1);  // query . key has no say
+  for (const int32_t j : offer.index.scored) CHECK(j == -1);  // query . key has no say
   for (size_t n = 0; n < kN; ++n) {
-    const auto window = offered(offer.to, 0, n, 0);
+    const auto window = offered(offer.index.to, 0, n, 0);
     const size_t size = std::min<size_t>(4, n + 1);
     for (size_t k = 0; k < size; ++k) {
       CHECK(window[k] == window[0] + static_cast<int32_t>(k));
@@ -375,13 +334,13 @@ TEST_CASE(
   for (size_t row = 0; row < kB * kN * kH; ++row) {
     real best = -1;
     for (size_t k = 0; k < 4; ++k)
-      if (offer.to.row(row)[k] >= 0) best = std::max(best, offer.logits.value().row(row)[k]);
+      if (offer.index.to.row(row)[k] >= 0) best = std::max(best, offer.logits.value().row(row)[k]);
     CHECK(best == real{0});
   }
   // Gates are drawn: the same noise gives the same logits, and the noise has gone on.
   const auto logits = [&] { return menu.offer(p.scene()).logits.value(); };
   const Array other = logits();
-  p.pass.noise = Random(0);
+  p.context.noise = Random(0);
   CHECK(std::ranges::equal(logits(), offer.logits.value()));
   CHECK_FALSE(std::ranges::equal(other, offer.logits.value()));
 }
@@ -395,13 +354,13 @@ TEST_CASE("candidates: learned mates are earlier, alike, and explored only in tr
                 p.features.value().row(row));
   Menu menu("learned:2", place(0, 1));
   menu.initialise(4);
-  const Menu::Offer offer = menu.offer(p.scene());
-  const size_t K = offer.to.shape()[3];
+  const CandidateSet offer = menu.offer(p.scene());
+  const size_t K = offer.index.to.shape()[3];
   CHECK(K == 2 * (3 * 2 + 4));
   for (size_t b = 0; b < kB; ++b)
     for (int32_t n = 0; n < static_cast<int32_t>(kN); ++n)
       for (size_t h = 0; h < kH; ++h) {
-        const auto to = offered(offer.to, b, static_cast<size_t>(n), h);
+        const auto to = offered(offer.index.to, b, static_cast<size_t>(n), h);
         int32_t twin = -1;
         for (int32_t j = 0; j < n; ++j)
           if (p.tokens(b, j) == p.tokens(b, n)) twin = j;
@@ -419,8 +378,8 @@ TEST_CASE("candidates: learned mates are earlier, alike, and explored only in tr
         CHECK(found);
         for (size_t s = 12; s < K; ++s) CHECK(to[s] == -1);
       }
-  p.pass.training = true;
-  const Index explored = menu.offer(p.scene()).to;
+  p.context.training = true;
+  const Index explored = menu.offer(p.scene()).index.to;
   size_t drawn = 0;
   for (int32_t n = 1; n < static_cast<int32_t>(kN); ++n)
     for (size_t s = 12; s < K; s += 2) {
@@ -437,8 +396,7 @@ TEST_CASE("candidates: every source is causal") {
   for (const std::string& name : registered_names<CandidateSource>()) {
     Menu menu(name, place(1, 2));
     menu.initialise(1);
-    if (menu.scans()) continue;  // needs scores: checked above
-    const Index to = menu.offer(p.scene()).to;
+    const Index to = menu.offer(p.scene()).index.to;
     const size_t per_token = to.shape()[2] * to.shape()[3];
     for (size_t e = 0; e < to.size(); ++e) {
       CHECK(to.data()[e] >= -1);

@@ -1,8 +1,6 @@
-// What passes from one pointer layer to the next in training: distributions, and credit.
+// What passes from one pointer layer to the next in training: distributions.
 #include <doctest/doctest.h>
 
-#include "core/ops/mean.hpp"
-#include "core/ops/mul.hpp"
 #include "core/ops/scatter_weights.hpp"
 #include "core/ops/shift_square.hpp"
 #include "nn/pointer/chain_encoder.hpp"
@@ -24,18 +22,18 @@ struct Chain {
     for (const Parameter& p : encoder.parameters())
       for (real& v : p.var->value()) v += static_cast<real>(0.5 * random.normal());
     features = random.normal({kB, kN, kD});
-    pass.tokens = Index({kB, kN});
-    for (int32_t& t : pass.tokens) t = static_cast<int32_t>(random.below(4));
+    context.tokens = Index({kB, kN});
+    for (int32_t& t : context.tokens) t = static_cast<int32_t>(random.below(4));
   }
   Encoded run(bool training) {
-    pass.training = training;
-    return encoder(features, pass);
+    context.training = training;
+    return encoder(features, context);
   }
   /// All gradients of one training step.
   std::vector<real> gradients(const std::string& of) {
     Tape tape;
     const Var y = run(true).features;
-    tape.backward(mean(mul(y, Random(2).normal(y.shape()))));
+    tape.backward(y, Random(2).normal(y.shape()));
     std::vector<real> all;
     for (const Parameter& p : encoder.parameters()) {
       if (p.name.find(of) != p.name.npos)
@@ -46,7 +44,7 @@ struct Chain {
   }
   PointerChainEncoder encoder;
   Array features;
-  Pass pass;
+  Context context;
 };
 
 /// Element e of a value, for `differs`.
@@ -81,7 +79,7 @@ TEST_CASE("chain: a distribution handed on is one: causal, not negative, of sum 
 
 TEST_CASE("chain: near temperature zero, distributions are the hard pointers") {
   Chain chain({.sources = kChained, .hand_on = "distribution"});
-  chain.pass.temperature = 1e-4;
+  chain.context.temperature = 1e-4;
   const Encoded cold = chain.run(true), hard = chain.run(false);
   CHECK(differs(cold.features.value(), in(hard.features), 1e-3) == "");
   for (size_t layer = 0; layer < 2; ++layer)
@@ -104,58 +102,6 @@ TEST_CASE("chain: distributions give the selector of the layer below a gradient 
     const bool any = std::any_of(g.begin(), g.end(), [](real v) { return v != 0; });
     CHECK(any == distribution);
   }
-}
-
-TEST_CASE("chain: credit changes no value, and reaches the earlier selector") {
-  for (const bool credit : {false, true}) {
-    Chain chain({.sources = kChained, .credit = credit});
-    Chain other({.sources = kChained});
-    CHECK(differs(chain.run(true).features.value(), in(other.run(true).features), 1e-6) == "");
-    for (const Parameter& p : chain.encoder.parameters())
-      if (p.name.find("layers.0.mixer.output") != p.name.npos) p.var->value().fill(0);
-    const std::vector<real> g = chain.gradients("layers.0.mixer.types");
-    const bool any = std::any_of(g.begin(), g.end(), [](real v) { return v != 0; });
-    CHECK(any == credit);
-  }
-}
-
-TEST_CASE("chain: credit sums the log-probabilities of the choices that a candidate rests on") {
-  Random random(4);
-  const Menu menu("window:2,previous:2,jump,neighbour,hop", {kD, kH, 1, 2, "none"});
-  Pass pass;
-  pass.tokens = Index({kB, kN}, 0);
-  Pointers below;
-  below.to = Index({kB, kN, kH});
-  for (size_t e = 0; e < below.to.size(); ++e)
-    below.to.data()[e] = static_cast<int32_t>(random.below(static_cast<uint32_t>(e / kH % kN + 1)));
-  below.log_probability = variable(random.normal({kB, kN, kH}));
-  const Var features = random.normal({kB, kN, kD});
-  const Scene scene{features, below, pass, kH};
-  const Menu::Offer offer = menu.offer(scene);
-
-  Tape tape;
-  const Var credit = menu.credit(scene, offer);
-  for (const real v : credit.value()) CHECK(v == 0);
-  const Array g = random.normal(credit.shape());
-  tape.backward(credit, g);
-
-  Array expected = zeros({kB, kN, kH});
-  const size_t K = offer.to.shape()[3];
-  REQUIRE(K == 2 + 2 + 1 + 1 + kH);
-  for (size_t b = 0; b < kB; ++b)
-    for (size_t n = 0; n < kN; ++n)
-      for (size_t h = 0; h < kH; ++h) {
-        const auto to = static_cast<size_t>(below.to(b, n, h));
-        for (size_t k = 0; k < K; ++k) {
-          if (offer.to(b, n, h, k) < 0) continue;
-          const real v = g(b, n, h, k);
-          if (k == 2 || k == 3 || k == 4 || k >= 6) expected(b, n, h) += v;  // from my own pointer
-          if (k == 4) expected(b, to, h) += v;                               // jump
-          if (k == 5) expected(b, n - 1, h) += v;                            // neighbour
-          if (k >= 6) expected(b, to, k - 6) += v;                           // hop
-        }
-      }
-  CHECK(differs(below.log_probability.grad(), in(expected), 1e-5) == "");
 }
 
 TEST_CASE("chain: scatter_weights and shift_square against their sentences") {

@@ -1,11 +1,9 @@
 // The encoder: one layer repeated against as many layers that hold the same numbers.
 #include <doctest/doctest.h>
 
-#include "core/ops/mean.hpp"
-#include "core/ops/mul.hpp"
 #include "nn/pointer/chain_encoder.hpp"
 #include "tests/allclose.hpp"
-#include "tests/stepped.hpp"
+#include "tests/pieces.hpp"
 
 using namespace gnomon;
 
@@ -18,12 +16,12 @@ EncoderConfig config(bool share) {
   return {.layers = kLayers, .width = kD, .heads = 2, .feed_forward = 12, .share = share};
 }
 
-Pass make_pass() {
-  Pass pass;
-  pass.tokens = Index({kB, kN});
+Context make_context() {
+  Context context;
+  context.tokens = Index({kB, kN});
   Random random(1);
-  for (int32_t& t : pass.tokens) t = static_cast<int32_t>(random.below(4));
-  return pass;
+  for (int32_t& t : context.tokens) t = static_cast<int32_t>(random.below(4));
+  return context;
 }
 
 const Array features = Random(2).normal({kB, kN, kD});
@@ -56,10 +54,10 @@ TEST_CASE("encoder: a shared layer is as many layers with the same numbers, grad
               named(one, in_first_layer(p.name)).var->value().end(), p.var->value().begin());
 
   const auto run = [](const Encoder& encoder) {
-    Pass pass = make_pass();
+    Context context = make_context();
     Tape tape;
-    const Var y = encoder(features, pass).features;
-    tape.backward(mean(mul(y, Random(6).normal(y.shape()))));
+    const Var y = encoder(features, context).features;
+    tape.backward(y, Random(6).normal(y.shape()));
     return y.value();
   };
   CHECK(same(run(shared), run(separate)));
@@ -81,8 +79,8 @@ TEST_CASE("encoder: a shared pointer layer finds pointers below it from the seco
   for (const Parameter& p : encoder.parameters())
     if (p.name.find("types") != p.name.npos)
       for (real& v : p.var->value()) v = static_cast<real>(random.normal());
-  Pass pass = make_pass();
-  const Encoded three = encoder(features, pass);
+  Context context = make_context();
+  const Encoded three = encoder(features, context);
   REQUIRE(three.pointers.size() == 3);
   // Types in the menu's order: window -0, -1, match 0, +1, previous +0, +1, jump, run.
   const auto chained = [](const Pointers& p) {
@@ -91,10 +89,10 @@ TEST_CASE("encoder: a shared pointer layer finds pointers below it from the seco
   CHECK(chained(three.pointers[0]) == 0);
   CHECK(chained(three.pointers[1]) > 0);
 
-  pass.training = true;
+  context.training = true;
   Tape tape;
-  const Var y = encoder(features, pass).features;
-  tape.backward(mean(mul(y, Random(6).normal(y.shape()))));
+  const Var y = encoder(features, context).features;
+  tape.backward(y, Random(6).normal(y.shape()));
   for (const Parameter& p : encoder.parameters()) {
     CAPTURE(p.name);
     CHECK(std::any_of(p.var->grad().begin(), p.var->grad().end(), [](real v) { return v != 0; }));
@@ -104,12 +102,12 @@ TEST_CASE("encoder: a shared pointer layer finds pointers below it from the seco
 TEST_CASE("encoder: a shared layer may be repeated more often than it was built for") {
   PointerChainEncoder encoder(config(true), {.sources = kMenu});
   encoder.initialise(4);
-  Pass pass = make_pass();
-  const Encoded three = encoder(features, pass);
-  pass.iterations = 3;
-  CHECK(same(encoder(features, pass).features.value(), three.features.value()));
-  pass.iterations = 5;
-  const Encoded five = encoder(features, pass);
+  Context context = make_context();
+  const Encoded three = encoder(features, context);
+  context.iterations = 3;
+  CHECK(same(encoder(features, context).features.value(), three.features.value()));
+  context.iterations = 5;
+  const Encoded five = encoder(features, context);
   REQUIRE(five.pointers.size() == 5);
   for (size_t l = 0; l < 3; ++l) CHECK(same(five.pointers[l].score, three.pointers[l].score));
   CHECK(!same(five.features.value(), three.features.value()));
@@ -122,34 +120,34 @@ TEST_CASE("encoder: a shared layer takes one token at a time, however often it i
     Encoder encoder(config(true), {kind.get()});
     encoder.initialise(4);
     for (const auto count : std::vector<std::optional<size_t>>{std::nullopt, 1, 5})
-      check_stepped(encoder, features, make_pass().tokens, count);
+      check_pieces(encoder, features, make_context().tokens, count);
   }
 }
 
 TEST_CASE("encoder: what is computed again has the same bits, with noise, and takes less memory") {
   for (const bool share : {false, true})
     for (const std::string selection : {"soft", "gumbel", "straight-through"}) {
-      EncoderConfig plain = config(share), forgetful = config(share);
-      plain.dropout = forgetful.dropout = 0.2;
-      forgetful.recompute = true;
+      EncoderConfig plain = config(share), checkpointed = config(share);
+      plain.dropout = checkpointed.dropout = 0.2;
+      checkpointed.recompute = true;
       const PointerConfig pointer{.sources = kMenu, .selection = selection};
       const auto run = [&](const EncoderConfig& shape) {
         PointerChainEncoder encoder(shape, pointer);
         encoder.initialise(4);
-        Pass pass = make_pass();
-        pass.training = true;
-        pass.noise = Random(3);
+        Context context = make_context();
+        context.training = true;
+        context.noise = Random(3);
         const Var h = variable(features);
         Tape tape;
-        const Var y = encoder(h, pass).features;
+        const Var y = encoder(h, context).features;
         const size_t kept = tape.bytes_kept();
-        tape.backward(mean(mul(y, Random(6).normal(y.shape()))));
+        tape.backward(y, Random(6).normal(y.shape()));
         std::vector<Array> numbers{y.value(), h.grad()};
         for (const Parameter& p : encoder.parameters()) numbers.push_back(p.var->grad());
         return std::pair{numbers, kept};
       };
       const auto [expected, all] = run(plain);
-      const auto [got, few] = run(forgetful);
+      const auto [got, few] = run(checkpointed);
       REQUIRE(got.size() == expected.size());
       for (size_t i = 0; i < got.size(); ++i) {
         CAPTURE(i);
@@ -162,32 +160,29 @@ TEST_CASE("encoder: what is computed again has the same bits, with noise, and ta
 
 TEST_CASE(
     "encoder: recomputing refuses gradients that go from layer to layer beside the features") {
-  EncoderConfig forgetful = config(false);
-  forgetful.recompute = true;
-  for (const PointerConfig& pointer :
-       {PointerConfig{.sources = kMenu, .credit = true},
-        PointerConfig{.sources = "window:2,jump", .hand_on = "distribution"}}) {
-    PointerChainEncoder encoder(forgetful, pointer);
-    encoder.initialise(1);
-    Pass pass = make_pass();
-    encoder(features, pass);
-    pass.training = true;
-    CHECK_THROWS_WITH_AS(encoder(features, pass), doctest::Contains("--recompute"), Error);
-  }
+  EncoderConfig checkpointed = config(false);
+  checkpointed.recompute = true;
+  PointerChainEncoder encoder(checkpointed,
+                              {.sources = "window:2,jump", .hand_on = "distribution"});
+  encoder.initialise(1);
+  Context context = make_context();
+  encoder(features, context);
+  context.training = true;
+  CHECK_THROWS_WITH_AS(encoder(features, context), doctest::Contains("recompute: "), Error);
 }
 
 TEST_CASE("encoder: what sharing refuses") {
   const auto attention = registry<MixerKind>().at("attention").make();
   const std::vector<const MixerKind*> three(3, attention.get());
   CHECK_NOTHROW(Encoder(config(false), three));
-  CHECK_THROWS_WITH_AS(Encoder(config(true), three), doctest::Contains("--share"), Error);
+  CHECK_THROWS_WITH_AS(Encoder(config(true), three), doctest::Contains("share"), Error);
   CHECK_THROWS_WITH_AS(PointerChainEncoder(config(true), {.sources = "jump"}),
                        doctest::Contains("needs no pointers below"), Error);
   CHECK_THROWS_WITH_AS(PointerChainEncoder(config(true), {.sources = "window/window,jump/window"}),
                        doctest::Contains("one menu"), Error);
   const Encoder separate(config(false), {attention.get()});
-  Pass pass = make_pass();
-  pass.iterations = 4;
-  CHECK_THROWS_WITH_AS(separate(features, pass), doctest::Contains("--share"), Error);
-  CHECK_THROWS_WITH_AS(Encoder::Memory(separate, 4), doctest::Contains("--share"), Error);
+  Context context = make_context();
+  context.iterations = 4;
+  CHECK_THROWS_WITH_AS(separate(features, context), doctest::Contains("share"), Error);
+  CHECK_THROWS_WITH_AS(separate.state(1, 4), doctest::Contains("share"), Error);
 }

@@ -22,6 +22,7 @@ struct Settings {
     f.choice("order", order, {"none", "learned", "rotary"}, "positions");
     f.text("file", file, "input", [](const std::string& s) {
       if (s == "bad") fail(Fault::option, "--file: not this one");
+      return s == "short" ? "long" : s;
     });
   }
 };
@@ -55,7 +56,7 @@ TEST_CASE("fields: every malformed integer is refused, and the value stays") {
     CAPTURE(text);
     CHECK(fault_of([&] { f.set("symbols", text); }) == Fault::option);
     CHECK(sentence([&] { f.set("symbols", text); }) ==
-          fmt::format("--symbols: expected a whole number from 2 to 4096, got '{}'", text));
+          fmt::format("symbols: expected a whole number from 2 to 4096, got '{}'", text));
   }
   CHECK(s.symbols == 20);
   CHECK(f.find("symbols")->value == "20");
@@ -80,7 +81,7 @@ TEST_CASE("fields: every malformed number is refused, and the value stays") {
     CAPTURE(text);
     CHECK(fault_of([&] { f.set("learning-rate", text); }) == Fault::option);
     CHECK(sentence([&] { f.set("learning-rate", text); }) ==
-          fmt::format("--learning-rate: expected a number from 0 to 1, got '{}'", text));
+          fmt::format("learning-rate: expected a number from 0 to 1, got '{}'", text));
   }
   CHECK(s.rate == 0.001);
   for (const auto& [text, value] : std::vector<std::pair<const char*, double>>{
@@ -100,13 +101,13 @@ TEST_CASE("fields: flags, choices and texts") {
   CHECK(s.hard);
   for (const char* text : {"", "1", "yes", "True", "true "})
     CHECK(sentence([&] { f.set("hard", text); }) ==
-          fmt::format("--hard: expected true or false, got '{}'", text));
+          fmt::format("hard: expected true or false, got '{}'", text));
   f.set("order", "rotary");
   CHECK(s.order == "rotary");
   CHECK(sentence([&] { f.set("order", "lerned"); }) ==
-        "--order: expected one of none, learned, rotary, got 'lerned'; did you mean 'learned'?");
+        "order: expected one of none, learned, rotary, got 'lerned'; did you mean 'learned'?");
   CHECK(sentence([&] { f.set("order", ""); }) ==
-        "--order: expected one of none, learned, rotary, got ''");
+        "order: expected one of none, learned, rotary, got ''");
   CHECK(s.order == "rotary");
   f.set("file", "a b=c");
   CHECK(s.file == "a b=c");
@@ -158,11 +159,11 @@ TEST_CASE("fields: what a declaration refuses") {
   f.integer("n", n, 1, 30, "");
   CHECK(sentence([&] { f.number("n", x, 0, 9, ""); }) == "fields: 'n' is declared twice");
   CHECK(sentence([&] { f.integer("m", n, 1, 19, ""); }) ==
-        "--m: expected a whole number from 1 to 19, got '20'");
+        "m: expected a whole number from 1 to 19, got '20'");
   CHECK(sentence([&] { f.number("x", x, 0, 1, ""); }) ==
-        "--x: expected a number from 0 to 1, got '2'");
+        "x: expected a number from 0 to 1, got '2'");
   CHECK(sentence([&] { f.choice("order", order, {"none"}, ""); }) ==
-        "--order: expected one of none, got 'random'");
+        "order: expected one of none, got 'random'");
   CHECK(f.all().size() == 1);
 }
 
@@ -186,4 +187,16 @@ TEST_CASE("split: parts are trimmed, empty parts are kept, an empty text has non
   CHECK(split("a", ',') == Parts{"a"});
   CHECK(split("", ',').empty());
   CHECK(split("  ", ',').empty());
+}
+
+TEST_CASE("fields: text is kept as its reader made it") {
+  Settings s;
+  Fields f;
+  s.declare(f);
+  for (const auto& [given, kept] :
+       {std::pair{"short", "long"}, std::pair{"other", "other"}, std::pair{"", ""}}) {
+    f.set("file", given);
+    CHECK(s.file == kept);
+    CHECK(f.find("file")->value == kept);
+  }
 }

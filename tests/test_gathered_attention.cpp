@@ -2,15 +2,15 @@
 // it against plain loops.
 #include <doctest/doctest.h>
 
+#include "core/argmax.hpp"
 #include "core/ops/add.hpp"
 #include "core/ops/gate.hpp"
 #include "core/ops/gathered_attention.hpp"
 #include "core/ops/gathered_sum.hpp"
 #include "core/ops/mul.hpp"
 #include "core/ops/sigmoid.hpp"
-#include "core/ops/softmax.hpp"
-#include "core/ops/straight_through.hpp"
 #include "core/random.hpp"
+#include "nn/pointer/selection.hpp"
 #include "tests/allclose.hpp"
 #include "tests/sentence.hpp"
 #include "tests/with_threads.hpp"
@@ -22,7 +22,7 @@ namespace {
 struct Case {
   size_t B, N, H, C, G, K;
   real tau;
-  bool decided;
+  Selection mode;
   bool views;  // slot 0 is scored by its bias alone, slot 1 is the choice to read nothing
 };
 
@@ -48,27 +48,37 @@ struct Inputs4 {
         bias(variable(Random(4).normal({c.B, c.N, c.H, c.K}))) {}
 };
 
+/// Where the scores are largest.
+Index slots(const Inputs4& in, const Case& c, const Candidates& candidates) {
+  Array s = gathered_dot_scores(in.q.value(), in.key.value(), candidates.scored, c.H, real(0.3));
+  for (size_t e = 0; e < s.size(); ++e) s.data()[e] += in.bias.value().data()[e];
+  return argmax(s, candidates.to);
+}
+
 Var in_five_ops(const Inputs4& in, const Case& c, const Candidates& candidates) {
   const auto targets = [&](const Index& to) { return Targets(to, c.B, c.N, "to"); };
   const Var s =
       add(gathered_dot(in.q, in.key, targets(candidates.scored), c.H, real(0.3)), in.bias);
-  const Var p = softmax(s, candidates.to, c.tau);
-  return gathered_sum(c.decided ? straight_through(p) : p, in.v, targets(candidates.read));
+  return gathered_sum(weights(c.mode, s, candidates.to, slots(in, c, candidates), c.tau), in.v,
+                      targets(candidates.read));
 }
 
 Var fused(const Inputs4& in, const Case& c, const Candidates& candidates) {
-  return gathered_attention(in.q, in.key, in.v, in.bias, candidates, real(0.3), c.tau, c.decided);
+  return gathered_attention(
+      in.q, in.key, in.v, in.bias, candidates, real(0.3), c.tau,
+      c.mode == Selection::soft ? Decision{} : decision(c.mode, slots(in, c, candidates)));
 }
 
 std::vector<Case> cases() {
   std::vector<Case> all;
   for (const size_t C : {size_t{3}, simd::kLanes, 5 * simd::kLanes})
     for (const bool shared : {true, false})
-      for (const bool decided : {true, false})
+      for (const Selection mode : {Selection::soft, Selection::straight_through, Selection::hard})
         for (const bool views : {true, false})
-          all.push_back({2, 70, 3, C, shared ? size_t{1} : 3, 5, real(0.7), decided, views});
-  all.push_back({1, 9, 2, 4, 1, 3 * simd::kLanes + 1, 1, false, false});  // more than a register
-  all.push_back({3, 1, 1, 1, 1, 1, 1, true, false});
+          all.push_back({2, 70, 3, C, shared ? size_t{1} : 3, 5, real(0.7), mode, views});
+  all.push_back(
+      {1, 9, 2, 4, 1, 3 * simd::kLanes + 1, 1, Selection::soft, false});  // more than a register
+  all.push_back({3, 1, 1, 1, 1, 1, 1, Selection::straight_through, false});
   return all;
 }
 
@@ -78,7 +88,7 @@ TEST_CASE("gathered_attention: values and gradients are those of the five ops it
   for (const Case& c : cases()) {
     CAPTURE(c.C);
     CAPTURE(c.G);
-    CAPTURE(c.decided);
+    CAPTURE(static_cast<int>(c.mode));
     CAPTURE(c.views);
     const Candidates candidates = drawn(c, 7);
     const Inputs4 one(c), other(c);
@@ -100,7 +110,7 @@ TEST_CASE("gathered_attention: values and gradients are those of the five ops it
 }
 
 TEST_CASE("gathered_attention: the same bits on any number of threads, also with a crowded row") {
-  const Case c{2, 300, 4, 16, 4, 6, 1, false, false};
+  const Case c{2, 300, 4, 16, 4, 6, 1, Selection::soft, false};
   Candidates candidates = drawn(c, 9);
   for (size_t r = 0; r < candidates.to.shape().rows(); ++r) candidates.to.row(r)[2] = 0;
   const auto run = [&](int count) {
@@ -122,7 +132,7 @@ TEST_CASE("gathered_attention: the same bits on any number of threads, also with
 
 TEST_CASE("gathered_attention: its cost is counted, and linear in tokens and candidates") {
   const auto rows = [](size_t N, size_t K) {
-    const Case c{1, N, 2, 8, 1, K, 1, false, false};
+    const Case c{1, N, 2, 8, 1, K, 1, Selection::soft, false};
     const Inputs4 in(c);
     const Candidates candidates = drawn(c, 3);
     counters.reset();
@@ -136,7 +146,7 @@ TEST_CASE("gathered_attention: its cost is counted, and linear in tokens and can
 }
 
 TEST_CASE("gathered_attention: what it refuses") {
-  const Case c{1, 3, 2, 4, 1, 2, 1, false, false};
+  const Case c{1, 3, 2, 4, 1, 2, 1, Selection::soft, false};
   const Inputs4 in(c);
   const auto says = [&](const Candidates& candidates, real tau) {
     return sentence([&] { gathered_attention(in.q, in.key, in.v, in.bias, candidates, 1, tau); });
@@ -149,14 +159,6 @@ TEST_CASE("gathered_attention: what it refuses") {
         "gathered_attention: to [B,N,G,K]: expected B, N, K as in bias [1,3,2,2], got [1,3,1,3]");
   CHECK(says({good, wide, good}, 1).find("scored and read") != std::string::npos);
   CHECK(says({good, good, good}, 0).find("positive temperature") != std::string::npos);
-}
-
-TEST_CASE("gathered_attention: a score that is not a number is reported where it decides") {
-  const Case c{1, 3, 1, 4, 1, 2, 1, true, false};
-  Inputs4 in(c);
-  in.q.value().fill(std::numeric_limits<real>::quiet_NaN());
-  const Index to({1, 3, 1, 2}, 0);
-  CHECK_THROWS_AS(fused(in, c, {to, to, to}), Error);
 }
 
 TEST_CASE("gate: the same as a sum, a sigmoid and a product, with gradients") {

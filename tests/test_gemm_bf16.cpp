@@ -132,8 +132,8 @@ TEST_CASE("bf16: every model computes in it when it is told to, and only then") 
       const auto task = make_registered<Task>("copy", "task");
       const auto model = kind->make(task->vocabulary());
       model->initialise(3);
-      Pass pass;
-      return model->score(task->test_batch(2, 64, Random(1)), pass).loss.value().item();
+      Context context;
+      return model->score(task->test_batch(2, 64, Random(1)), context).loss.value().item();
     };
     const real full = loss("f32"), half = loss("bf16");
     CHECK(half != full);

@@ -73,6 +73,27 @@ TEST_CASE("generate: at a temperature, the seed decides") {
         generated("text-run", "to", "--tokens 40"));
 }
 
+TEST_CASE("generate: several samples at once, of which the first is the one written alone") {
+  const std::string alone = generated("text-run", "to be", "--tokens 20 --temperature 1 --seed 3");
+  const std::string three =
+      generated("text-run", "to be", "--tokens 20 --temperature 1 --seed 3 --samples 3");
+  CHECK(three.starts_with("--- 1\n" + alone + "\n--- 2\nto be"));
+  CHECK(three.find("\n--- 3\nto be") != std::string::npos);
+  CHECK(three.size() == 3 * (alone.size() + 6) + 2);
+  CHECK(generated("text-run", "to be", "--tokens 20 --temperature 1 --seed 3 --samples 3") ==
+        three);
+  const std::string greedy = generated("text-run", "to be", "--tokens 20 --samples 2");
+  const std::string one = generated("text-run", "to be", "--tokens 20");
+  CHECK(greedy == "--- 1\n" + one + "\n--- 2\n" + one);
+}
+
+TEST_CASE("generate: a long prompt is read in pieces, with the same result") {
+  std::string prompt;
+  while (prompt.size() < 2500) prompt += "to be, or not to be, that is the question. ";
+  const std::string all = generated("text-run", prompt, "--tokens 12");
+  CHECK(generated("text-run", all.substr(0, prompt.size() + 5), "--tokens 7") == all);
+}
+
 TEST_CASE("generate: of other tasks, tokens are numbers") {
   const std::string all = generated("copy-run", " 3, 1  2,0", "--tokens 13");  // 16 positions
   CHECK(all.starts_with("3 1 2 0 "));
@@ -88,8 +109,8 @@ TEST_CASE("generate: what it refuses") {
   check_refused("--prompt=x --top 3", text, 2, "unknown option 'top'");
   check_refused("--prompt=x --iterations 3", text, 2, "--iterations: expected a model");
   check_refused("--prompt=x --tokens 3 --tokens 4", text, 2, "twice");
-  check_refused("", text, 2, "--prompt is missing");
-  check_refused("--prompt=,", copy, 2, "--prompt is missing");
+  check_refused("", text, 2, "--prompt: expected at least one token");
+  check_refused("--prompt=,", copy, 2, "--prompt: expected at least one token");
   check_refused("--prompt=1,x", copy, 2, "--prompt: token");
   check_refused("--prompt=1,99", copy, 2, "--prompt: token");
   check_refused("--prompt=1,-2", copy, 2, "--prompt: token");

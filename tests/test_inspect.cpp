@@ -2,6 +2,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -156,16 +158,54 @@ TEST_CASE("inspect: text may hold anything, and is shown byte by byte") {
   CHECK(json.at("target").at(16) == "");
 }
 
-TEST_CASE("inspect: a torn last line is left out, what is no line of ours is refused") {
-  const Folder torn, broken;
-  const auto with_end = [](const std::string& end) {
-    return [end](const std::string& text) { return text + end; };
+TEST_CASE("inspect: a torn last line is left out, a damaged one too, with a remark") {
+  const auto damaged = [](const std::function<std::string(const std::string&)>& change) {
+    const Folder folder;
+    const std::string run = changed(folder, "metrics.jsonl", change);
+    const Ended e = gnomon_run(words("inspect --batches 1 --run", run, "--json", folder / "x"));
+    CHECK_MESSAGE(e.code == 0, e.err);
+    const auto json = nlohmann::json::parse(get(folder / "x"));
+    return std::pair(json.at("metrics").at("step").size(), e.err);
   };
-  const auto json = inspected(changed(torn, "metrics.jsonl", with_end("{\"step\":4,\"lo")));
-  CHECK(json.at("metrics").at("step").size() == 3);
-  const std::string run = changed(broken, "metrics.jsonl", with_end("{\"step\":4}\n"));
-  check_refused({"--run", run, "--json", broken / "x"}, 3, "metrics.jsonl: line 4");
-  CHECK(!std::filesystem::exists(broken / "x"));
+  const auto torn = damaged([](const std::string& text) { return text + "{\"step\":4,\"lo"; });
+  CHECK(torn == std::pair(size_t{3}, std::string()));
+  const auto foreign = damaged([](const std::string& text) { return text + "{\"step\":4}\n"; });
+  CHECK(foreign.first == 3);
+  CHECK(foreign.second.find("metrics.jsonl: line 4") != std::string::npos);
+  CHECK(foreign.second.find("1 damaged line is left out") != std::string::npos);
+  const auto middle = damaged([](std::string text) {
+    text[text.find('\n') + 5] = '\0';
+    return text + std::string(3, '\xff') + "\n";
+  });
+  CHECK(middle.first == 2);
+  CHECK(middle.second.find("metrics.jsonl: line 2") != std::string::npos);
+  CHECK(middle.second.find("2 damaged lines are left out") != std::string::npos);
+}
+
+TEST_CASE("inspect: to read nothing is an outcome with its probability") {
+  const Folder folder;
+  const Ended train = gnomon_run(
+      words("train --model pointer --task copy --payload 2 --length 5 --width 8 --heads 1 "
+            "--feed-forward 8 --layers 2 --steps 1 --batch 2 --threads 1 --quiet --learning-rate 0 "
+            "--final-temperature 1 --sources null,match:1/previous:1,jump,null --out",
+            folder / "run"));
+  REQUIRE_MESSAGE(train.code == 0, train.err);
+  const auto json = inspected(folder / "run", {"--text", "0 1"});
+  const auto& first = json.at("layers").at(0).at("heads").at(0);
+  for (size_t n = 0; n < 2; ++n) {  // no token occurs twice: nothing is all there is
+    CHECK(first.at("to").at(n) == -1);
+    CHECK(first.at("probability").at(n) == 1);
+    CHECK(first.at("entropy").at(n) == 0);
+  }
+  CHECK(first.at("recall").at("recalled") == 0);
+  // The second 0 finds the first: in the layer above it is that or nothing.
+  const auto second =
+      inspected(folder / "run", {"--text", "0 0"}).at("layers").at(1).at("heads").at(0);
+  CHECK(second.at("to").at(0) == -1);
+  CHECK(second.at("probability").at(0) == 1);
+  const double p = second.at("probability").at(1), entropy = second.at("entropy").at(1);
+  CHECK(p < 1);
+  CHECK(entropy == doctest::Approx(-p * std::log2(p) - (1 - p) * std::log2(1 - p)).epsilon(1e-3));
 }
 
 TEST_CASE("inspect: a run of another version is refused with a sentence") {

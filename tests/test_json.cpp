@@ -63,12 +63,9 @@ TEST_CASE("json: integers are exact or refused") {
         "f: step: expected a whole number from 0 to 1000000");
 }
 
-TEST_CASE("json: numbers, also those JSON has no word for, texts and keys") {
-  for (const double x : {0.1, -1e-300, std::numeric_limits<double>::infinity(),
-                         -std::numeric_limits<double>::infinity()})
-    CHECK(json_number(parse_json(to_json(x).dump(), "f"), "f") == x);
-  CHECK(to_json(NAN) == "nan");
-  CHECK(std::isnan(json_number("nan", "f")));
+TEST_CASE("json: numbers, texts and keys") {
+  for (const double x : {0.1, -1e-300, 2.0})
+    CHECK(json_number(parse_json(Json(x).dump(), "f"), "f") == x);
   CHECK(problem([] { json_number("1", "f: loss"); }, Fault::data) == "f: loss: expected a number");
   CHECK(json_text("x", "f") == "x");
   CHECK(problem([] { json_text(1, "f: name"); }, Fault::data) == "f: name: expected a text");

@@ -64,7 +64,7 @@ void check_row(const Array& y, size_t r, const std::vector<double>& expected) {
 struct Block final : Module {
   Block()
       : before(param("before", {2}, init::constant(3))),
-        inner(add<Linear>("inner", 3, 2)),
+        inner(part<Linear>("inner", 3, 2)),
         after(param("after", {}, init::normal(1))) {}
   Var& before;
   Linear& inner;
@@ -73,7 +73,7 @@ struct Block final : Module {
 
 struct Tower final : Module {
   explicit Tower(size_t blocks) {
-    for (size_t b = 0; b < blocks; ++b) add<Block>("blocks." + std::to_string(b));
+    for (size_t b = 0; b < blocks; ++b) part<Block>("blocks." + std::to_string(b));
     param("last", {4}, init::normal(1));
   }
 };
@@ -84,7 +84,7 @@ struct Twice final : Module {
       if (parameter)
         param("same", {1}, init::constant(0));
       else
-        add<Linear>("same", 1, 1);
+        part<Linear>("same", 1, 1);
   }
 };
 
@@ -252,7 +252,7 @@ TEST_CASE("norm: each kind against its formula, with gains and biases that are n
       check_row(y, r, h);
     }
   }
-  CHECK_THROWS_WITH_AS(make_norm("batch", 3), "--norm: expected layer or rms, got 'batch'", Error);
+  CHECK_THROWS_WITH_AS(make_norm("batch", 3), "norm: expected layer or rms, got 'batch'", Error);
 }
 
 TEST_CASE("feed-forward: down(gelu(up(x)))") {

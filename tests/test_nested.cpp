@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "core/ops/tree_recurrence.hpp"
+#include "tests/pieces.hpp"
 #include "tests/sentence.hpp"
-#include "tests/stepped.hpp"
 
 using namespace gnomon;
 
@@ -25,10 +25,10 @@ struct Lists {
         EncoderConfig{.layers = 1, .width = kD, .heads = 2, .feed_forward = 8},
         std::vector<const MixerKind*>{kind.get()});
     encoder->initialise(1);
-    pass.tokens = Index({batch, tokens.size() / batch}, tokens);
+    context.tokens = Index({batch, tokens.size() / batch}, tokens);
     features = Random(2).normal({batch, tokens.size() / batch, kD});
   }
-  Encoded run() { return (*encoder)(features, pass); }
+  Encoded run() { return (*encoder)(features, context); }
   std::vector<int32_t> to(size_t head) {
     const Index all = run().pointers[0].to;
     std::vector<int32_t> of_head;
@@ -37,7 +37,7 @@ struct Lists {
   }
   std::unique_ptr<MixerKind> kind;
   std::unique_ptr<Encoder> encoder;
-  Pass pass;
+  Context context;
   Array features;
 };
 
@@ -65,12 +65,12 @@ TEST_CASE("nested: within a list nothing is known of what came before it, after 
   for (const size_t n : {2, 5, 6, 7, 8}) CHECK(!equal(n));
 }
 
-TEST_CASE("nested: one token at a time gives what the whole sequence gives") {
+TEST_CASE("nested: in pieces gives what the whole sequence gives") {
   Random random(3);
   std::vector<int32_t> tokens(2 * 40);
   for (int32_t& t : tokens) t = static_cast<int32_t>(random.below(4));
   Lists lists(tokens, 2);
-  check_stepped(*lists.encoder, lists.features, lists.pass.tokens);
+  check_pieces(*lists.encoder, lists.features, lists.context.tokens);
   counters.reset();
   lists.run();
   CHECK(counters.rows_read == tokens.size() * 2);
@@ -86,9 +86,8 @@ TEST_CASE("nested: what it cannot take is a usage error") {
       kind->make({.width = 6, .heads = heads, .layer = 0, .layers = 1, .position = "none"});
     });
   };
-  CHECK(made("1", 3) ==
-        "--heads: expected 2 for mixer nested, which reads beside and within, got 3");
-  CHECK(made("1,[MAX", 2) == "--opening: expected a whole number from 0 to 16777216, got '[MAX'");
+  CHECK(made("1", 3) == "heads: expected 2 for mixer nested, which reads beside and within, got 3");
+  CHECK(made("1,[MAX", 2) == "opening: expected a whole number from 0 to 16777216, got '[MAX'");
 }
 
 TEST_CASE("tree_recurrence: equals its equations, and refuses to read ahead") {

@@ -1,4 +1,6 @@
 #include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cmath>
@@ -105,6 +107,63 @@ TEST_CASE("parallel_for: a map and a sum of row dots have equal bits on 1 to 4 t
     CHECK(std::memcmp(&sums[t], &sums[0], sizeof(real)) == 0);
     CHECK(std::memcmp(mapped[t].data(), mapped[0].data(), mapped[0].bytes()) == 0);
   }
+}
+
+TEST_CASE("parallel_for: several loops as one, each in pieces of its own") {
+  for (int count : {1, 2, 4})
+    with_threads(count, [] {
+      const std::vector<Loop> loops{{5, 2}, {0, 3}, {7, 0}, {3, 100}};
+      std::vector<std::vector<std::atomic<int>>> seen;
+      for (const Loop& loop : loops) seen.emplace_back(loop.n);
+      std::atomic<int> wrong{0}, calls{0};
+      parallel_for(loops, [&](size_t i, size_t begin, size_t end) {
+        const size_t grain = std::max<size_t>(1, loops[i].grain);
+        wrong += begin % grain != 0 || end != std::min(begin + grain, loops[i].n);
+        for (size_t e = begin; e < end; ++e) ++seen[i][e];
+        ++calls;
+      });
+      CHECK(wrong == 0);
+      CHECK(calls == 3 + 7 + 1);
+      for (const auto& loop : seen)
+        for (const auto& times : loop) CHECK(times == 1);
+    });
+}
+
+TEST_CASE("parallel_for: several threads may call it at once, again and again") {
+  with_threads(3, [] {
+    std::atomic<int> wrong{0};
+    std::vector<std::thread> callers;
+    for (int caller = 0; caller < 3; ++caller)
+      callers.emplace_back([&] {
+        for (size_t round = 0; round < 2000; ++round) {
+          std::vector<size_t> to(1 + round % 9);
+          parallel_for(to.size(), 1, [&](size_t begin, size_t) { to[begin] = begin + round; });
+          for (size_t e = 0; e < to.size(); ++e) wrong += to[e] != e + round;
+        }
+      });
+    for (std::thread& caller : callers) caller.join();
+    CHECK(wrong == 0);
+  });
+}
+
+TEST_CASE("parallel_for: helpers that fell asleep come back, and a forked child has its own") {
+  with_threads(2, [] {
+    const auto works = [] {
+      std::atomic<size_t> sum{0};
+      parallel_for(100, 1, [&](size_t begin, size_t) { sum += begin; });
+      return sum == 4950;
+    };
+    CHECK(works());
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    CHECK(works());
+    const pid_t child = fork();
+    if (child == 0) _exit(works() ? 7 : 1);
+    int status = 0;
+    waitpid(child, &status, 0);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 7);
+    CHECK(works());
+  });
 }
 
 #if defined(__SSE__)

@@ -2,8 +2,6 @@
 #include <doctest/doctest.h>
 
 #include "core/counters.hpp"
-#include "core/ops/mean.hpp"
-#include "core/ops/mul.hpp"
 #include "nn/pointer/chain_encoder.hpp"
 #include "nn/pointer/selection.hpp"
 
@@ -26,17 +24,17 @@ struct Chain {
         for (real& v : p.var->value()) v = static_cast<real>(random.normal());
     Random drawn(11);
     features = drawn.normal({kB, kN, kD});
-    pass.tokens = Index({kB, kN});
-    for (int32_t& t : pass.tokens) t = static_cast<int32_t>(drawn.below(4));
+    context.tokens = Index({kB, kN});
+    for (int32_t& t : context.tokens) t = static_cast<int32_t>(drawn.below(4));
   }
   Encoded run(bool training = false) {
-    pass.training = training;
-    pass.noise = Random(1);
-    return encoder(features, pass);
+    context.training = training;
+    context.noise = Random(1);
+    return encoder(features, context);
   }
   PointerChainEncoder encoder;
   Array features;
-  Pass pass;
+  Context context;
 };
 
 bool same(const Array& a, const Array& b) {
@@ -66,7 +64,7 @@ TEST_CASE("pointer: changing a token leaves everything before it bit-identical")
     const Encoded before = chain.run();
     const size_t t = 15;
     for (size_t d = 0; d < kD; ++d) chain.features(0, t, d) += 1;
-    chain.pass.tokens(0, t) = 3 - chain.pass.tokens(0, t);
+    chain.context.tokens(0, t) = 3 - chain.context.tokens(0, t);
     const Encoded after = chain.run();
     CAPTURE(encode);
     bool changed = false;
@@ -86,7 +84,7 @@ TEST_CASE("pointer: every parameter receives a gradient in every mode and encodi
       Chain chain({.sources = kMenu, .selection = mode, .encode = encode});
       Tape tape;
       const Var y = chain.run(true).features;
-      tape.backward(mean(mul(y, Random(2).normal(y.shape()))));
+      tape.backward(y, Random(2).normal(y.shape()));
       for (const Parameter& p : chain.encoder.parameters()) {
         const Array& g = p.var->grad();
         CAPTURE(mode);
@@ -107,25 +105,25 @@ TEST_CASE("pointer: straight-through and hard read in training exactly what is r
   }
   Chain soft({.sources = kMenu, .selection = "soft"});
   CHECK(!same(soft.run(true).features.value(), soft.run(false).features.value()));
-  soft.pass.selection = "soft";
+  soft.context.selection = Selection::soft;
   CHECK(same(soft.run(true).features.value(), soft.run(false).features.value()));
 }
 
 TEST_CASE("pointer: a small temperature makes soft selection hard") {
   Chain chain({.sources = kMenu, .selection = "soft"}, 1);
-  chain.pass.temperature = 1e-4;
+  chain.context.temperature = 1e-4;
   const Array cold = chain.run(true).features.value(), hard = chain.run(false).features.value();
   for (size_t e = 0; e < hard.size(); ++e)
     CHECK(cold.data()[e] == doctest::Approx(hard.data()[e]).epsilon(1e-3));
 }
 
-TEST_CASE("pointer: Gumbel noise comes from the pass, and can be replayed") {
+TEST_CASE("pointer: Gumbel noise comes from the context, and can be replayed") {
   Chain chain({.sources = kMenu, .selection = "gumbel"});
   const Array first = chain.run(true).features.value();
   CHECK(same(first, chain.run(true).features.value()));
-  chain.pass.training = true;
-  chain.pass.noise = Random(2);
-  CHECK(!same(first, chain.encoder(chain.features, chain.pass).features.value()));
+  chain.context.training = true;
+  chain.context.noise = Random(2);
+  CHECK(!same(first, chain.encoder(chain.features, chain.context).features.value()));
 }
 
 TEST_CASE("pointer: cost is linear in N, and every candidate is read at most twice") {
@@ -134,11 +132,11 @@ TEST_CASE("pointer: cost is linear in N, and every candidate is read at most twi
         EncoderConfig{.layers = 1, .width = kD, .heads = kH, .feed_forward = 16},
         PointerConfig{.sources = kMenu});
     encoder.initialise(1);
-    Pass pass;
-    pass.tokens = Index({1, N}, 0);
-    pass.training = true;
+    Context context;
+    context.tokens = Index({1, N}, 0);
+    context.training = true;
     counters.reset();
-    encoder(Random(1).normal({1, N, kD}), pass);
+    encoder(Random(1).normal({1, N, kD}), context);
     return counters.rows_read.load();
   };
   const size_t K =
@@ -153,7 +151,7 @@ TEST_CASE("pointer: the same bits on 1, 2, 3 and 4 threads, forward and backward
     Chain chain({.sources = kMenu, .selection = "straight-through", .encode = "content"});
     Tape tape;
     const Var y = chain.run(true).features;
-    tape.backward(mean(mul(y, Random(2).normal(y.shape()))));
+    tape.backward(y, Random(2).normal(y.shape()));
     std::vector<real> all(y.value().begin(), y.value().end());
     for (const Parameter& p : chain.encoder.parameters())
       all.insert(all.end(), p.var->grad().begin(), p.var->grad().end());
@@ -178,7 +176,7 @@ TEST_CASE("pointer: what it refuses") {
     PointerChainEncoder(EncoderConfig{.layers = 1, .width = 8, .heads = 2, .position = position},
                         c);
   };
-  CHECK_THROWS_WITH_AS(made({}, "rope"), doctest::Contains("--position"), Error);
+  CHECK_THROWS_WITH_AS(made({}, "rope"), doctest::Contains("position: "), Error);
   CHECK_THROWS_WITH_AS(made({.sources = "windw"}, "none"), doctest::Contains("did you mean"),
                        Error);
   CHECK_NOTHROW(made({}, "learned"));

@@ -266,7 +266,7 @@ TEST_CASE("run: interrupted at any step and resumed, it ends in the same bits") 
     const Ended e = program.wait();
     if (e.code == 0) break;  // this machine was faster than the signal
     check_ended(e, 130);
-    CHECK(e.err.find("Continue with: gnomon train --resume '" + run + "'") != std::string::npos);
+    CHECK(e.err.find("Continue with: gnomon train --resume " + run + "\n") != std::string::npos);
     const size_t step = step_of(run + "/checkpoint.safetensors");
     CHECK(step > before);
     CHECK(step == step_of(run + "/model.safetensors"));
@@ -355,8 +355,8 @@ TEST_CASE("run: numbers that are not finite stop it within the step, and the che
             run));
   check_ended(e, 4);
   CHECK(e.err.starts_with("gnomon: step "));
-  CHECK(e.err.find("is not finite") != std::string::npos);
-  CHECK(e.err.find(": the ") != std::string::npos);  // value or gradient of an op, by name
+  // The value or gradient of an op, by name, or what a pointer was to be chosen by.
+  CHECK((e.err.find("is not finite") != e.err.npos || e.err.find("is not a number") != e.err.npos));
   const size_t step = std::stoul(e.err.substr(std::string("gnomon: step ").size()));
   CHECK(lines_in(run + "/metrics.jsonl") == step - 1);
   CHECK(step_of(run + "/checkpoint.safetensors") == (step - 1) / 3 * 3);
@@ -366,70 +366,27 @@ TEST_CASE("run: numbers that are not finite stop it within the step, and the che
   check_ended(again, 4);
   CHECK(again.err == e.err);
   CHECK(get(run + "/checkpoint.safetensors") == checkpoint);
-  check_ended(gnomon_run(words("eval --lengths 5 --batches 1 --batch 1 --quiet --run", run)), 0);
+  // The checkpoint is whole; its numbers, near overflow, may not be enough to answer.
+  const Ended judged =
+      gnomon_run(words("eval --lengths 5 --batches 1 --batch 1 --quiet --run", run));
+  CHECK((judged.code == 0 || judged.code == 4));
 }
 
-TEST_CASE("run: bench measures every model at every length, for people, scripts and plots") {
-  const Folder folder;
-  const std::string json = folder / "bench.json", csv = folder / "bench.csv";
-  const std::string small =
-      "bench --layers 1 --width 16 --heads 2 --feed-forward 64 --repeats 2 --threads 1 --quiet ";
-  const Ended e = gnomon_run(words(
-      small + "--models transformer,pointer --lengths 8,16 --profile --csv " + csv + " --json",
-      json));
-  check_ended(e, 0);
-  CHECK(e.out.find("GFLOP/s") != std::string::npos);
-  CHECK(e.out.find("gathered_attention") != std::string::npos);
-  const Json all = parse_json(get(json), json);
-  CHECK(all.at("machine").at("gemm_gflops_f32") > 0);
-  CHECK(all.at("machine").at("threads") == 1);
-  REQUIRE(all.at("results").size() == 4);
-  for (const Json& row : all.at("results")) {
-    CHECK(row.at("precision") == "f32");
-    for (const std::string key : {"forward_s", "step_s", "tokens_per_s", "model_gflop_per_step",
-                                  "gemm_share", "against_first", "peak_mb", "parameters"})
-      CHECK(row.at(key) > 0);
-    CHECK(row.at("step_low_s") <= row.at("step_s"));
-    CHECK(row.at("step_s") <= row.at("step_high_s"));
-    CHECK(row.at("system_blocks_per_step") == 0);
-    // Equal parameters: within half a column of the feed-forward network.
-    CHECK(std::abs(row.at("parameters").get<double>() -
-                   all.at("results")[0].at("parameters").get<double>()) <= 17);
-  }
-  CHECK(all.at("results")[0].at("model") == "transformer");
-  CHECK(all.at("results")[3].at("model") == "pointer");
-  CHECK(all.at("results")[0].at("against_first") == 1);
-  CHECK(all.at("results")[3].at("length") == 16);
-
-  const std::string table = get(csv);
-  CHECK(table.starts_with("model,length,batch,precision,forward_s"));
-  CHECK(std::count(table.begin(), table.end(), '\n') == 5);
-  check_ended(
-      gnomon_run(words(small + "--models pointer --lengths 8 --equal-to none --json", json)), 0);
-  CHECK(parse_json(get(json), json).at("results")[0].at("parameters") !=
-        all.at("results")[1].at("parameters"));
-}
-
-TEST_CASE("run: bench times PyTorch in turn with ours, or says what is missing") {
-  const Folder folder;
-  const std::string json = folder / "bench.json";
-  const Ended e =
-      gnomon_run(words("bench --models transformer,pointer --lengths 16 --repeats 1 --threads 1 "
-                       "--quiet --peer --json",
-                       json));
-  if (std::system("/usr/bin/python3 -c 'import torch' 2>/dev/null") != 0) {
-    check_ended(e, 2);
-    CHECK(e.err.find("python3-torch") != std::string::npos);
-    return;
-  }
-  check_ended(e, 0);
-  const Json rows = parse_json(get(json), json).at("results");
-  REQUIRE(rows.size() == 4);
-  for (size_t i = 0; i < 2; ++i) {
-    CHECK(rows[i + 2].at("model") == "pytorch " + rows[i].at("model").get<std::string>());
-    CHECK(rows[i + 2].at("step_s") > 0);
-    // Equal within 3 %, or the comparison is none.
-    const double ours = rows[i].at("parameters"), theirs = rows[i + 2].at("parameters");
-    CHECK(std::abs(theirs / ours - 1) < 0.03);
+TEST_CASE("run: what is not finite is found diverged, wherever it is found first") {
+  // An argmax of predictions, the choice of a pointer, a softmax over candidates.
+  for (const std::string mixer : {"--mixers attention --heads 2", "--sources window:3,match:1",
+                                  "--sources dense --selection straight-through"}) {
+    CAPTURE(mixer);
+    const Folder folder;
+    const std::string run = folder / "run";
+    const Ended e = gnomon_run(words(
+        "train --model pointer --task copy --payload 2 --symbols 4 --length 5 --layers 2 --width 8 "
+        "--feed-forward 8 --batch 2 --threads 1 --learning-rate 1 --beta2 0 --epsilon 1e-16 "
+        "--steps 20000 --quiet " +
+            mixer + " --out",
+        run));
+    check_ended(e, 4);
+    CHECK_MESSAGE(e.err.starts_with("gnomon: step "), e.err);
+    CHECK(e.err.find("the checkpoint before it is untouched in") != e.err.npos);
   }
 }

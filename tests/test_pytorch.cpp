@@ -110,9 +110,9 @@ TEST_CASE("pytorch: causal multi-head attention with its projections, forward an
         {.width = 32, .heads = 4, .layer = 0, .layers = 1, .position = "none"});
     load(*mixer, t, "parameter.");
     Var x = variable(t.at("x"));
-    Pass pass;
+    Context context;
     Tape tape;
-    const Var y = (*mixer)(x, {}, pass).features;
+    const Var y = (*mixer)(x, {}, context, nullptr).features;
     check_values("attention", y.value(), t.at("y"), 1e-5);
     tape.backward(y, t.at("dy"));
     check_gradient("x", x.grad(), t.at("dx"));
@@ -137,15 +137,16 @@ TEST_CASE("pytorch: logits, every gradient, and ten AdamW steps of a small trans
     SequenceModel model(config, 11, kinds);
     load(model, t, "initial.");
 
-    Pass pass{.tokens = batch.tokens, .training = true};
-    check_values("logits", model.logits(model.encode(pass).features).value(), t.at("logits"), 1e-5);
+    Context context{.tokens = batch.tokens, .training = true};
+    check_values("logits", model.logits(model.encode(context).features).value(), t.at("logits"),
+                 1e-5);
 
     AdamW adamw(model.parameters());
     for (size_t step = 0; step < 10; ++step) {
       CAPTURE(step);
       model.clear_gradients();
       Tape tape;
-      const Var loss = model.score(batch, pass).loss;
+      const Var loss = model.score(batch, context).loss;
       const double expected = double{losses(step)};
       CHECK(std::abs(double{loss.value().item()} - expected) < 1e-4 * expected);
       tape.backward(loss);

@@ -61,20 +61,20 @@ TEST_CASE("rank: with gates nearly decided, the mean of the draws is the exact e
   }
   const std::vector<std::vector<double>> exact = expectation(gates);
 
-  Pass pass;
-  pass.tokens = Index({1, kN}, 0);
-  pass.training = true;
-  const Pointers below;
+  Context context;
+  context.tokens = Index({1, kN}, 0);
+  context.training = true;
+  const PreviousPointers below;
   const Var a = features;
   constexpr size_t kDraws = 400;
   std::vector<std::vector<double>> trained(kN, std::vector<double>(kN, 0.0));
-  pass.noise = Random(3);
+  context.noise = Random(3);
   for (size_t draw = 0; draw < kDraws; ++draw) {
-    const Menu::Offer offer = menu.offer({a, below, pass, 1});
-    const Array weight = softmax(offer.logits, offer.to).value();
+    const CandidateSet offer = menu.offer({a, below, context, 1});
+    const Array weight = softmax(offer.logits, offer.index.to).value();
     for (size_t n = 0; n < kN; ++n)
       for (size_t k = 0; k < kWindow; ++k)
-        if (const int32_t j = offer.to(0, n, 0, k); j >= 0)
+        if (const int32_t j = offer.index.to(0, n, 0, k); j >= 0)
           trained[n][static_cast<size_t>(j)] += double{weight(0, n, 0, k)} / kDraws;
   }
   size_t compared = 0;
@@ -89,9 +89,9 @@ TEST_CASE("rank: with gates nearly decided, the mean of the draws is the exact e
 
   // Whatever the temperature by which the layer divides its logits, this is what is left of them.
   const auto logits = [&](double temperature) {
-    pass.temperature = temperature;
-    pass.noise = Random(3);
-    return menu.offer({a, below, pass, 1}).logits.value();
+    context.temperature = temperature;
+    context.noise = Random(3);
+    return menu.offer({a, below, context, 1}).logits.value();
   };
   const Array warm = logits(1), cold = logits(0.1);
   for (size_t e = 0; e < cold.size(); ++e)

@@ -53,11 +53,11 @@ TEST_CASE("recall: what comparing every pair counts") {
       }
 
   Recall recall;
-  Pass pass;
-  pass.tokens = Index({kB, kN});
+  Context context;
+  context.tokens = Index({kB, kN});
   for (int batch = 1; batch <= 2; ++batch) {  // counts add up over passes
-    recall.watch(pass, p.targets);
-    pass.watch({p.query, p.key, p.candidates, {}, p.to, {}});
+    recall.watch(context, p.targets);
+    context.watch({p.query, p.key, p.candidates, p.candidates, {}, p.to, {}});
     REQUIRE(recall.heads().size() == 1);
     for (size_t h = 0; h < kH; ++h) {
       const Recall::Head &got = recall.heads()[0][h], &e = expected[h];
@@ -81,12 +81,12 @@ TEST_CASE("recall: dense candidates hold every argmax, equal keys count as one")
         EncoderConfig{.layers = 2, .width = 8, .heads = 2, .feed_forward = 8},
         PointerConfig{.sources = sources});
     encoder.initialise(4);
-    Pass pass;
-    pass.tokens = Index({2, 40}, 0);
+    Context context;
+    context.tokens = Index({2, 40}, 0);
     const Index targets({2, 40}, -1);
     Recall recall;
-    recall.watch(pass, targets);
-    encoder(Random(5).normal({2, 40, 8}), pass);
+    recall.watch(context, targets);
+    encoder(Random(5).normal({2, 40, 8}), context);
     return recall;
   };
   const Recall dense = measured("dense"), window = measured("window:4");
@@ -106,23 +106,48 @@ TEST_CASE("recall: dense candidates hold every argmax, equal keys count as one")
   Problem p;
   p.key.fill(1);
   Recall recall;
-  Pass pass;
-  pass.tokens = Index({kB, kN});
-  recall.watch(pass, p.targets);
+  Context context;
+  context.tokens = Index({kB, kN});
+  recall.watch(context, p.targets);
   p.to.fill(0);
-  pass.watch({p.query, p.key, p.candidates, {}, p.to, {}});
+  context.watch({p.query, p.key, p.candidates, p.candidates, {}, p.to, {}});
   CHECK(recall.heads()[0][0].chosen == kB * kN);
+}
+
+TEST_CASE("recall: a candidate that reads nothing recalls nothing, wherever it stands") {
+  const auto recalled = [](const std::string& sources) {
+    PointerChainEncoder encoder(
+        EncoderConfig{.layers = 2, .width = 8, .heads = 2, .feed_forward = 8},
+        PointerConfig{.sources = sources});
+    encoder.initialise(4);
+    Context context;
+    context.tokens = Index({1, 2}, {0, 1});
+    const Index targets({1, 2}, -1);
+    Recall recall;
+    recall.watch(context, targets);
+    encoder(Random(5).normal({1, 2, 8}), context);
+    std::vector<size_t> counts;
+    for (const auto& layer : recall.heads())
+      for (const Recall::Head& head : layer) counts.push_back(head.recalled + head.chosen);
+    return counts;
+  };
+  CHECK(recalled("null") == std::vector<size_t>{0, 0, 0, 0});
+  CHECK(recalled("null,match:1") == std::vector<size_t>{0, 0, 0, 0});  // no token occurs twice
+  for (const size_t count : recalled("null / window:2")) CHECK(count <= 4);
+  CHECK(recalled("null / dense")[2] == 4);
+  CHECK(recalled("null | dense") == std::vector<size_t>{0, 4, 0, 4});
 }
 
 TEST_CASE("recall: refuses what would take hours") {
   const Array a({1, Recall::kLongest + 1, 1}, 0);
   const Index to({1, Recall::kLongest + 1, 1}, 0);
   Recall recall;
-  Pass pass;
-  pass.tokens = Index({1, Recall::kLongest + 1});
+  Context context;
+  context.tokens = Index({1, Recall::kLongest + 1});
   const Index targets({1, Recall::kLongest + 1}, -1);
-  recall.watch(pass, targets);
-  CHECK_THROWS_WITH_AS(pass.watch({a, a, to.reshaped({1, Recall::kLongest + 1, 1, 1}), {}, to, {}}),
+  recall.watch(context, targets);
+  const Index offered = to.reshaped({1, Recall::kLongest + 1, 1, 1});
+  CHECK_THROWS_WITH_AS(context.watch({a, a, offered, offered, {}, to, {}}),
                        doctest::Contains("recall: tokens [B,N]: expected at most 65536 tokens"),
                        Error);
 }

@@ -192,11 +192,10 @@ TEST_CASE("mqar: options that contradict each other are usage errors") {
     return sentence([&] { make_task("mqar", options); });
   };
   CHECK(wrong({{"pairs", "8"}, {"vocabulary", "17"}}) ==
-        "--vocabulary: 8 pairs need one of at least 18, got 17");
+        "vocabulary: 8 pairs need one of at least 18, got 17");
   CHECK(wrong({{"test-pairs", "8"}, {"vocabulary", "17"}}) ==
-        "--vocabulary: 8 pairs need one of at least 18, got 17");
-  CHECK(wrong({{"fewest-pairs", "5"}}) ==
-        "--fewest-pairs: expected at most the 4 of --pairs, got 5");
+        "vocabulary: 8 pairs need one of at least 18, got 17");
+  CHECK(wrong({{"fewest-pairs", "5"}}) == "fewest-pairs: expected at most the 4 of --pairs, got 5");
   make_task("mqar", {{"pairs", "8"}, {"vocabulary", "18"}});
 }
 

@@ -1,6 +1,8 @@
 // gnomon reproduce: a rehearsal with two training steps a run.
 #include <doctest/doctest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "tests/program.hpp"
 
 using namespace gnomon;
@@ -9,7 +11,11 @@ TEST_CASE("reproduce: the report is complete, and only what is missing is done a
   const Folder folder;
   const std::string out = folder / "all",
                     run = "reproduce --quick --seeds 1 --steps 2 --longest 256";
-  const Ended first = gnomon_run(words(run + " --out", out));
+  // Moved away from its sources, of which it knows no path.
+  const std::string moved = folder / "moved";
+  std::filesystem::copy(GNOMON_PROGRAM, moved);
+  CHECK(get(moved).find(GNOMON_SOURCE_DIR "/tools") == std::string::npos);
+  const Ended first = Program(words(run + " --out", out), moved).wait();
   REQUIRE_MESSAGE(first.code == 0, first.err);
   CHECK(first.err.find("26 left: bench --models transformer,pointer,longformer") !=
         std::string::npos);
@@ -21,6 +27,9 @@ TEST_CASE("reproduce: the report is complete, and only what is missing is done a
         "ln 20 = 2.9957", "## How far the pointers reach", "| dense, layer 3 |", "15.8 x",
         "vocabulary 10,000", "## What holds, and what does not", "gnomon train --config"})
     CHECK_MESSAGE(markdown.find(part) != std::string::npos, part);
+  for (const auto& entry : std::filesystem::directory_iterator(out + "/recipes"))
+    CHECK(get(entry.path()) ==
+          get(GNOMON_SOURCE_DIR "/tools/recipes/" + entry.path().filename().string()));
   CHECK(html.starts_with("<!DOCTYPE html>"));
   CHECK(html.find("<polyline") != std::string::npos);
   CHECK(html.find("src=") == std::string::npos);
@@ -34,8 +43,46 @@ TEST_CASE("reproduce: the report is complete, and only what is missing is done a
   std::filesystem::remove(out + "/uniform-1/eval.json");
   const Ended rest = gnomon_run(words(run + " --out", out));
   CHECK_MESSAGE(rest.code == 0, rest.err);
-  CHECK(rest.err.find("2 left: train") != std::string::npos);
+  CHECK(rest.err.find("1 left: eval") != std::string::npos);
   CHECK(get(out + "/reproduction.md") == markdown);
+
+  // What was measured beside something else is marked, and no sentence rests on it.
+  for (const std::string noisy : {"", "bench.json", "bench-composed.json"}) {
+    CAPTURE(noisy);
+    for (const std::string name : {"bench.json", "bench-composed.json"}) {
+      nlohmann::json all = nlohmann::json::parse(get(out + "/" + name));
+      for (auto& row : all.at("results"))
+        row.at("noisy") = name == noisy && row.at("model") == "pointer";
+      put(out + "/" + name, all.dump());
+    }
+    const Ended e = gnomon_run(words(run + " --out", out));
+    CHECK(e.code == 0);
+    CHECK(e.err == "");
+    const std::string report = get(out + "/reproduction.md");
+    const auto says = [&](const char* what) { return report.find(what) != std::string::npos; };
+    CHECK(says("the table above says from where on") == noisy.empty());
+    CHECK(says("nothing can be said") == !noisy.empty());
+    CHECK(says("(noisy)") == !noisy.empty());
+  }
+
+  // What other options made is no result of these: measured anew where that is cheap, ...
+  const std::string elsewhere = folder / "elsewhere";
+  std::filesystem::rename(out, elsewhere);  // the folder's name is no option
+  const Ended longer =
+      gnomon_run(words("reproduce --quick --seeds 1 --steps 2 --longest 512 --out", elsewhere));
+  CHECK_MESSAGE(longer.code == 0, longer.err);
+  CHECK(longer.err.find("2 left: bench") != std::string::npos);
+  CHECK(longer.err.find("1 left: bench --models transformer,pointer --attention composed") !=
+        std::string::npos);
+  // ... and refused where days of training may be in it.
+  for (const std::string other : {"--steps 3", ""}) {
+    const Ended refused = gnomon_run(
+        words("reproduce --quick --seeds 1 " + other + " --longest 512 --out", elsewhere));
+    CHECK(refused.code == 3);
+    CHECK(refused.err.find("/pointer-1: a run is there that") != std::string::npos);
+  }
+  std::filesystem::remove(elsewhere + "/commands.log");  // as before there was one
+  CHECK(gnomon_run(words(run + " --out", elsewhere)).code == 3);
 }
 
 TEST_CASE("reproduce: a command that fails ends it with its sentence and exit code") {
@@ -43,6 +90,6 @@ TEST_CASE("reproduce: a command that fails ends it with its sentence and exit co
   put(folder / "file", "");
   const Ended e = gnomon_run(words("reproduce --quick --out", folder / "file"));
   CHECK(e.code == 5);
-  CHECK(e.err.find("cannot be made") != std::string::npos);
+  CHECK(e.err.find("cannot create the folder") != std::string::npos);
   CHECK(gnomon_run({"reproduce", "--fast"}).code == 2);
 }

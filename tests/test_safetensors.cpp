@@ -22,7 +22,7 @@ namespace {
 
 struct Model : Module {
   explicit Model(size_t width)
-      : w(param("weight", {2, width}, init::normal(1))), b(add<Bias>("out", width)) {
+      : w(param("weight", {2, width}, init::normal(1))), b(part<Bias>("out", width)) {
     initialise(7);
   }
   struct Bias : Module {

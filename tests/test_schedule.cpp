@@ -107,7 +107,7 @@ TEST_CASE("temperature: options that contradict each other are a usage error") {
   CHECK(c.at(1, 10) == 2);
   CHECK(c.at(10, 10) == Approx(0.5));
   fields.set("until", "0.3");
-  CHECK_THROWS_WITH_AS(c.check(), "--until: expected at least --hold = 0.8, got 0.3", Error);
+  CHECK_THROWS_WITH_AS(c.check(), "until: expected at least --hold = 0.8, got 0.3", Error);
   CHECK(fault_of([&] { c.at(1, 10); }) == Fault::option);
   CHECK_THROWS_AS(fields.set("temperature", "0"), Error);
 }

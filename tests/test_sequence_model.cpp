@@ -1,9 +1,10 @@
-// Every registered model, one token at a time.
+// Every registered model, in pieces; what a step costs.
 #include "models/sequence_model.hpp"
 
 #include <doctest/doctest.h>
 
 #include "core/counters.hpp"
+#include "tests/pieces.hpp"
 
 using namespace gnomon;
 
@@ -11,54 +12,92 @@ namespace {
 
 constexpr size_t kV = 7, kLongest = 24;
 
-std::unique_ptr<SequenceModel> made(const std::string& name, const std::string& position) {
+std::unique_ptr<SequenceModel> made(const std::string& name, const std::string& position,
+                                    const std::string& precision = "f32") {
   const auto kind = make_registered<ModelKind>(name, "model");
+  kind->config.encoder.position = position;
   Fields fields;
   kind->declare(fields);
   fields.set("layers", "2");
   fields.set("width", "16");
   fields.set("heads", "2");
-  fields.set("position", position);
-  fields.set("max-length", std::to_string(kLongest));
+  fields.set("precision", precision);
+  if (position == "learned") fields.set("max-length", std::to_string(kLongest));
   auto model = kind->make(kV);
   model->initialise(3);
   return model;
 }
 
-}  // namespace
-
-TEST_CASE("model: the logits of every step are those of the whole sequence") {
-  for (const std::string& name : registered_names<ModelKind>())
-    for (const char* position : {"none", "learned"}) {
-      CAPTURE(name);
-      CAPTURE(position);
-      const auto model = made(name, position);
-      Pass pass;
-      pass.tokens = Index({1, kLongest});
-      Random random(1);
-      for (int32_t& t : pass.tokens) t = static_cast<int32_t>(random.below(kV));
-      const Array whole = model->logits(model->encode(pass).features).value();
-      SequenceModel::Memory memory(*model);
-      for (size_t n = 0; n < kLongest; ++n) {
-        const Array logits = memory.step(pass.tokens.data()[n]);
-        REQUIRE(logits.shape() == Shape{kV});
-        for (size_t v = 0; v < kV; ++v)
-          CHECK(logits.data()[v] == doctest::Approx(whole(0, n, v)).epsilon(1e-5));
-      }
-      CHECK(memory.length() == kLongest);
-    }
+Index drawn_tokens() {
+  Index tokens({2, kLongest});
+  Random random(1);
+  for (int32_t& t : tokens) t = static_cast<int32_t>(random.below(kV));
+  return tokens;
 }
 
-TEST_CASE("model: what a step refuses") {
+}  // namespace
+
+TEST_CASE("model: the logits of pieces are those of whole sequences, in both precisions") {
+  for (const std::string& name : registered_names<ModelKind>())
+    for (const char* position : {"none", "learned"})
+      for (const char* precision : {"f32", "bf16"}) {
+        CAPTURE(name);
+        CAPTURE(position);
+        CAPTURE(precision);
+        const auto model = made(name, position, precision);
+        Context context;
+        const Index tokens = drawn_tokens();
+        context.tokens = tokens;
+        const Array whole = model->logits(model->encode(context).features).value();
+        for (const Cut& cut : kCuts) {
+          const auto state = model->state(2);
+          for (size_t first = 0, piece = 0, end = 0; first < kLongest; first = end, ++piece) {
+            end = std::min(kLongest, first + cut[piece % cut.size()]);
+            context.tokens = tokens_between(tokens, first, end);
+            const Array logits =
+                model->logits(model->encode(context, state.get()).features).value();
+            for (size_t b = 0; b < 2; ++b)
+              for (size_t n = first; n < end; ++n)
+                for (size_t v = 0; v < kV; ++v)
+                  CHECK(logits(b, n - first, v) ==
+                        doctest::Approx(whole(b, n, v)).epsilon(*precision == 'f' ? 1e-5 : 2e-2));
+          }
+        }
+      }
+}
+
+TEST_CASE("model: what reading in pieces refuses") {
   const auto model = made("pointer", "learned");
   CHECK(model->longest() == kLongest);
-  SequenceModel::Memory memory(*model);
-  CHECK_THROWS_WITH_AS(memory.step(kV), doctest::Contains("expected values in [0,7)"), Error);
-  CHECK_THROWS_AS(memory.step(-1), Error);
-  CHECK(memory.length() == 0);
-  for (size_t n = 0; n < kLongest; ++n) memory.step(1);
-  CHECK_THROWS_WITH_AS(memory.step(1), doctest::Contains("--max-length = 24"), Error);
+  const auto state = model->state(1);
+  const auto read = [&](int32_t token, size_t count) {
+    Context context;
+    context.tokens = Index({1, count}, token);
+    model->encode(context, state.get());
+  };
+  CHECK_THROWS_WITH_AS(read(kV, 1), doctest::Contains("expected values in [0,7)"), Error);
+  CHECK_THROWS_AS(read(-1, 1), Error);
+  read(1, kLongest - 1);
+  read(1, 1);
+  CHECK_THROWS_WITH_AS(read(1, 1), doctest::Contains("max-length = 24"), Error);
   CHECK(made("pointer", "none")->longest() > size_t{1} << 40);
+  // The state of a model belongs to it.
+  const auto foreign = made("transformer", "none")->state(1);
+  Context context;
+  context.tokens = Index({1, 1}, 1);
+  CHECK_THROWS_WITH_AS(model->encode(context, foreign.get()), doctest::Contains("another's"),
+                       Error);
+}
+
+TEST_CASE("model: what a state holds is counted") {
+  // Two layers of keys and values, 2 D numbers a token each, and the count of tokens.
+  const auto transformer = made("transformer", "none");
+  const auto state = transformer->state(3);
+  CHECK(state_numbers(*state) == 1);
+  Context context;
+  context.tokens = Index({3, 5}, 1);
+  transformer->encode(context, state.get());
+  CHECK(state_numbers(*state) == 3 * 5 * 2 * 2 * 16 + 1);
 }
 
 TEST_CASE("model: what a training step costs: linear in the tokens, at most linear in K") {
@@ -69,7 +108,7 @@ TEST_CASE("model: what a training step costs: linear in the tokens, at most line
     const auto kind = make_registered<ModelKind>(name, "model");
     Fields fields;
     kind->declare(fields);
-    fields.set("sources", sources);
+    if (fields.find("sources")) fields.set("sources", sources);
     fields.set("heads", "4");
     const auto model = kind->make(kV);
     model->initialise(1);
@@ -79,9 +118,9 @@ TEST_CASE("model: what a training step costs: linear in the tokens, at most line
     for (int32_t& t : batch.tokens) t = static_cast<int32_t>(random.below(kV));
     counters.reset();
     Tape tape;
-    Pass pass;
-    pass.training = true;
-    tape.backward(model->score(batch, pass).loss);
+    Context context;
+    context.training = true;
+    tape.backward(model->score(batch, context).loss);
     return Cost{counters.matrix_flops, counters.rows_read, counters.rows_written};
   };
   const std::string all = "window:4,sinks:2,match:2,previous:2,jump,neighbour,run,rank:4";

@@ -79,7 +79,7 @@ TEST_CASE("khop: hops are uniform from 0 in training, and fixed at test") {
   CHECK(make_task("khop", {})->test_batch(1, 3, Random(1)).tokens(0, 0) == 5 + 16);
   CHECK(sentence([] {
           make_task("khop", {{"hops", "4"}, {"test-hops", "5"}});
-        }) == "--test-hops: expected at most the 4 of --hops, got 5");
+        }) == "test-hops: expected at most the 4 of --hops, got 5");
 }
 
 TEST_CASE("khop: chance, counted by hand") {
@@ -232,7 +232,7 @@ TEST_CASE("listops: the fewest arguments are two, or as many as there may be") {
   for (const char* fewest : {"1", "11"})
     CHECK(sentence([&] {
             make_task("listops", {{"fewest-arguments", fewest}});
-          }) == fmt::format("--fewest-arguments: expected 0, or 2 to the 10 of --arguments, got {}",
+          }) == fmt::format("fewest-arguments: expected 0, or 2 to the 10 of --arguments, got {}",
                             fewest));
 }
 

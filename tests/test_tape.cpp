@@ -42,7 +42,57 @@ Var times_blended(const Var& a, const Var& b) {
   });
 }
 
+/// y0 = 2 x, y1 = 3 x, y2 = 5 x; the rule counts which gradients arrived.
+std::vector<Var> multiples(const Var& x, std::vector<bool>& arrived) {
+  std::vector<Array> values;
+  for (const real f : {2, 3, 5})
+    values.push_back(simd::mapped([f](auto v) { return v * f; }, x.value()));
+  return record_all("multiples", values, {x}, [&arrived](const Gradients& dy, Inputs in) {
+    arrived.clear();
+    for (size_t o = 0; o < dy.size(); ++o) {
+      arrived.push_back(!dy[o].empty());
+      const real f = std::array<real, 3>{2, 3, 5}[o];
+      if (arrived[o]) in.add(0, simd::mapped([f](auto v) { return v * f; }, dy[o]));
+    }
+  });
+}
+
 }  // namespace
+
+TEST_CASE("tape: an op of several outputs is one node, whose rule runs once with what arrived") {
+  Var x = variable(Array({2}, {1, 10}));
+  std::vector<bool> arrived;
+  {
+    Tape tape;
+    const std::vector<Var> y = multiples(x, arrived);
+    REQUIRE(y.size() == 3);
+    CHECK(y[2].value()(1) == 50);
+    CHECK(tape.size() == 1);
+    const Var z = times(y[0], y[2]);  // 10 x^2
+    std::ostringstream out;
+    tape.print(out);
+    CHECK(out.str() ==
+          " node  op                    shape               bytes kept  inputs\n"
+          "   %0  multiples             [2] [2] [2]                  0  leaf[2]\n"
+          "   %1  times                 [2]                         16  %0.0 %0.2\n"
+          "2 nodes, 16 bytes kept for the backward pass\n");
+    tape.backward(z, ones({2}));
+    CHECK(arrived == std::vector<bool>{true, false, true});
+    CHECK(x.grad()(1) == 200);
+  }
+  x.grad() = Array();
+  Tape tape;
+  tape.backward(multiples(x, arrived)[1], ones({2}));  // from one of them
+  CHECK(arrived == std::vector<bool>{false, true, false});
+  CHECK(x.grad()(0) == 3);
+
+  arrived.clear();
+  Tape unread;
+  const std::vector<Var> y = multiples(x, arrived);
+  unread.backward(times(x, x), ones({2}));
+  CHECK(arrived.empty());
+  for (const Var& v : multiples(Array({1}, {real(7)}), arrived)) CHECK_FALSE(v.wants_grad());
+}
 
 TEST_CASE("tape: one array handed to two inputs is not shared once somebody adds to it") {
   Var a = variable(ones({2})), b = variable(ones({2}));
@@ -233,6 +283,13 @@ TEST_CASE("tape: bytes kept are those of the arrays a rule captured") {
   CHECK(tape.bytes_kept() == 1000 * sizeof(real));
   const Var two = record("two", ones({}), {x}, [x = x.value(), index](const Array&, Inputs) {});
   CHECK(tape.bytes_kept() == 1100 * sizeof(real) + 50 * sizeof(int32_t));
+  // Storage that is kept already costs nothing: of the same node, of another, in another shape.
+  const Var again = record("again", ones({}), {x}, [big, index](const Array&, Inputs) {});
+  const Array small({3}, real{0});
+  const Var views = record("views", ones({}), {x},
+                           [small, same = small, view = small.reshaped({3, 1}),
+                            older = big.reshaped({10, 100})](const Array&, Inputs) {});
+  CHECK(tape.bytes_kept() == 1103 * sizeof(real) + 50 * sizeof(int32_t));
 }
 
 TEST_CASE("tape: check_finite names the op whose value or gradient is the first not finite") {

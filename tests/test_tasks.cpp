@@ -223,20 +223,20 @@ TEST_CASE("tasks: wrong options are usage errors with a sentence") {
     return sentence(Fault::option, [&] { make_task(task, {{option, value}}); });
   };
   CHECK(wrong("copy", "payload", "-1") ==
-        "--payload: expected a whole number from 0 to 65536, got '-1'");
+        "payload: expected a whole number from 0 to 65536, got '-1'");
   CHECK(wrong("copy", "symbols", "1") ==
-        "--symbols: expected a whole number from 2 to 65536, got '1'");
+        "symbols: expected a whole number from 2 to 65536, got '1'");
   CHECK(wrong("copy", "symbols", "-1") ==
-        "--symbols: expected a whole number from 2 to 65536, got '-1'");
+        "symbols: expected a whole number from 2 to 65536, got '-1'");
   CHECK(wrong("copy", "gap-symbols", "x") ==
-        "--gap-symbols: expected a whole number from 0 to 65536, got 'x'");
+        "gap-symbols: expected a whole number from 0 to 65536, got 'x'");
   CHECK(wrong("copy", "symbol", "20") == "unknown option 'symbol'; did you mean 'symbols'?");
   CHECK(wrong("text", "validation", "0") ==
-        "--validation: expected a number from 0.001 to 0.9, got '0'");
+        "validation: expected a number from 0.001 to 0.9, got '0'");
   CHECK(wrong("text", "validation", ".5") ==
-        "--file: expected names of text files, separated by commas, got ''");
+        "file: expected names of text files, separated by commas, got ''");
   CHECK(wrong("text", "file", "a.txt,,b.txt") ==
-        "--file: expected names of text files, separated by commas, got 'a.txt,,b.txt'");
+        "file: expected names of text files, separated by commas, got 'a.txt,,b.txt'");
 }
 
 TEST_CASE("every task: the example of its header is what the generator makes") {
@@ -246,13 +246,13 @@ TEST_CASE("every task: the example of its header is what the generator makes") {
     size_t length;
   };
   for (const Example& e : std::vector<Example>{
-           {"copy", "copy.hpp", {{"payload", "4"}}, 7},
-           {"induction", "induction.hpp", {}, 10},
-           {"khop", "khop.hpp", {{"hops", "2"}}, 14},
-           {"listops", "listops.hpp", {{"shortest", "14"}}, 18},
-           {"mqar", "mqar.hpp", {{"pairs", "3"}, {"vocabulary", "16"}}, 16},
-           {"passkey", "passkey.hpp", {{"digits", "3"}}, 16},
-           {"selective-copy", "selective_copy.hpp", {{"payload", "3"}}, 6},
+           {"copy", "copy.cpp", {{"payload", "4"}}, 7},
+           {"induction", "induction.cpp", {}, 10},
+           {"khop", "khop.cpp", {{"hops", "2"}}, 14},
+           {"listops", "listops.cpp", {{"shortest", "14"}}, 18},
+           {"mqar", "mqar.cpp", {{"pairs", "3"}, {"vocabulary", "16"}}, 16},
+           {"passkey", "passkey.cpp", {{"digits", "3"}}, 16},
+           {"selective-copy", "selective_copy.cpp", {{"payload", "3"}}, 6},
        }) {
     const Batch batch = make_task(e.task, e.options)->test_batch(1, e.length, Random(1));
     const auto number = [](int32_t v) { return fmt::format("{}", v); };

@@ -18,7 +18,7 @@ TEST_CASE("text: the example of the header is what the generator makes") {
   const std::string example =
       line("token", batch.tokens, letter) + line("target", batch.targets, letter);
   INFO(example);
-  CHECK(source("text.hpp").find(example) != std::string::npos);
+  CHECK(source("text.cpp").find(example) != std::string::npos);
 }
 
 TEST_CASE("text: train and test never share a byte, and every crop can be drawn") {
@@ -130,4 +130,99 @@ TEST_CASE("text: files that cannot be used are input errors that name the file a
             ": 9 bytes, split into 6 to train and 3 to test; a length of 3 needs 4 in each");
   CHECK(sentence(Fault::data, [&] { task->train_batch(1, 3, Random(1)); }) ==
         sentence(Fault::data, [&] { task->test_batch(1, 3, Random(1)); }));
+}
+
+TEST_CASE("text: the same text twice is refused, however it is named") {
+  const std::string text = noise(400);
+  const TemporaryFile one(text), copy(text), other(noise(401));
+  const std::string hard = one.path + "-hard", soft = one.path + "-soft";
+  std::filesystem::create_hard_link(one.path, hard);
+  std::filesystem::create_symlink(one.path, soft);
+  for (const std::string& second : {one.path, copy.path, hard, soft}) {
+    CAPTURE(second);
+    for (const std::string& files :
+         {one.path + "," + second, one.path + "," + other.path + "," + second}) {
+      const std::string said = sentence(Fault::option, [&] {
+        make_task("text", {{"file", files}});
+      });
+      CHECK(said.find("hold the same text") != std::string::npos);
+      CHECK(said.find(second) != std::string::npos);
+    }
+  }
+  make_task("text", {{"file", one.path + "," + other.path}});
+  std::filesystem::remove(hard), std::filesystem::remove(soft);
+}
+
+TEST_CASE("text: what is no plain text is refused by what it is") {
+  using namespace std::string_literals;
+  for (const auto& [begin, what] :
+       std::vector<std::pair<std::string, std::string>>{{"\x1f\x8b\x08", "gzip"},
+                                                        {"\xff\xfet\0o\0"s, "UTF-16"},
+                                                        {"\xfe\xff\0t\0o"s, "UTF-16"},
+                                                        {"\xef\xbb\xbfto be", "byte order mark"},
+                                                        {"\xfd\x37zXZ", "xz"},
+                                                        {"\x28\xb5\x2f\xfd", "zstd"},
+                                                        {"BZh9", "bzip2"},
+                                                        {"PK\3\4", "zip"}}) {
+    CAPTURE(what);
+    const TemporaryFile good(noise(300)), bad(begin + noise(300)), inside("a" + begin + noise(300));
+    const std::string said = sentence(Fault::data, [&] {
+      make_task("text", {{"file", good.path + "," + bad.path}});
+    });
+    CHECK(said.starts_with("text: " + bad.path + ": expected plain text, got "));
+    CHECK(said.find(what) != std::string::npos);
+    make_task("text", {{"file", inside.path}});
+  }
+}
+
+TEST_CASE("text: names are kept as absolute ones, and may hold commas and blanks where alone") {
+  const auto kept = [](const std::string& files) {
+    auto task = make_registered<Task>("text", "task");
+    Fields fields;
+    task->declare(fields);
+    fields.set("file", files);
+    return fields.find("file")->value;
+  };
+  const std::string here = std::filesystem::current_path().string();
+  CHECK(kept("a.txt") == here + "/a.txt");
+  CHECK(kept("a.txt, ./sub/../b.txt") == here + "/a.txt," + here + "/b.txt");
+  CHECK(kept("/x/a.txt") == "/x/a.txt");
+  CHECK(kept("") == "");
+  const TemporaryFile plain(noise(300));
+  for (const std::string end : {",b", ", b", " ", ","}) {
+    const std::string odd = plain.path + end;
+    std::filesystem::copy_file(plain.path, odd);
+    CHECK(kept(odd) == odd);
+    CHECK(make_task("text", {{"file", odd}})->fingerprint() ==
+          make_task("text", {{"file", plain.path}})->fingerprint());
+    std::filesystem::remove(odd);
+  }
+  CHECK(sentence(Fault::data, [] {
+          make_task("text", {{"file", "none.txt"}});
+        }).find(here + "/none.txt") != std::string::npos);
+}
+
+TEST_CASE("text: the fingerprint knows every byte and the order, not the name") {
+  const std::string text = noise(1000);
+  std::string changed = text;
+  changed[700] = static_cast<char>(changed[700] ^ 1);
+  const TemporaryFile one(text), copy(text), other(changed), first(text.substr(0, 500)),
+      second(text.substr(500));
+  const auto of = [](const std::string& files) {
+    return make_task("text", {{"file", files}})->fingerprint();
+  };
+  CHECK(of(one.path).starts_with("1000 bytes, "));
+  CHECK(of(copy.path) == of(one.path));
+  CHECK(of(first.path + "," + second.path) == of(one.path));
+  CHECK(of(second.path + "," + first.path) != of(one.path));
+  CHECK(of(other.path) != of(one.path));
+  CHECK(make_task("copy", {})->fingerprint() == "");
+}
+
+TEST_CASE("text: test sequences are counted, as often as there are places") {
+  const TemporaryFile file("0123456789");
+  const auto task = make_task("text", {{"file", file.path}, {"validation", ".5"}});  // "56789"
+  CHECK(task->test_sequences(4) == 1);
+  CHECK(task->test_sequences(2) == 3);
+  CHECK(!make_task("copy", {})->test_sequences(9));
 }

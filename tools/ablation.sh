@@ -19,7 +19,9 @@ copy=(
   "straight-through|--selection straight-through --temperature 0.5 --final-temperature 0.5"
   "Gumbel|--selection gumbel"
   "hard|--selection hard"
-  "credit|--credit true"
+  "encode index|--encode index"
+  "encode hop|--encode hop"
+  "encode content|--encode content"
   "one menu for all layers|--sources $all,run"
   "one layer, repeated|--share true --sources $all,run"
   "two heads|--heads 2"
@@ -32,13 +34,12 @@ copy=(
   "blocks, not match|--sources window:5/window:4,sinks:2,blocks:2,run/window:2,sinks:2,previous:2,jump,neighbour,run"
   "window only|--sources window:16"
   "random|--sources random:16"
-  "dense, as in the paper|--sources dense --selection gumbel --temperature 1 --final-temperature 1"
+  "dense, as in the paper|--sources dense --encode index --selection gumbel --temperature 1 --final-temperature 1"
   "dense, annealed|--sources dense"
 )
 khop=(
   "the recipe|"
   "positions handed on|--hand-on position"
-  "positions and credit|--hand-on position --credit true"
   "positions, straight-through|--hand-on position --selection straight-through --temperature 0.5 --final-temperature 0.5"
 )
 

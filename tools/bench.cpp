@@ -1,10 +1,8 @@
-// tools/bench.cpp
 // gnomon bench: what a step costs, at the shape of the Pointer paper unless told otherwise, beside
 // what the machine can do.
 #include <algorithm>
 #include <cmath>
 
-#include "core/base/file.hpp"
 #include "core/parallel.hpp"
 #include "tools/bench/report.hpp"
 #include "tools/commands.hpp"
@@ -19,17 +17,16 @@ namespace {
 
 constexpr const char* kBenchUsage =
     "usage: gnomon bench --models transformer,pointer --lengths 256,1024 [options]\n"
-    "A model's own options may follow; every model that has one gets it.\n";
+    "Options of the models and their mixers may follow; every one that has an option gets it.\n";
 
 struct BenchConfig {
   std::string models = "transformer,pointer", lengths = "256,1024", equal_to = "transformer", json,
               csv;
-  size_t batch = 1, repeats = 5, vocabulary = 32, threads = static_cast<size_t>(gnomon::threads());
+  size_t batch = 1, repeats = 5, vocabulary = 32, threads = default_threads();
   bool peer = false, profile = false, rows = false, quiet = false;
 
-  void declare(Options& options) {
-    options.heading("options");
-    Fields& f = options.fields;
+  Fields& declare(Options& options) {
+    Fields& f = options.group("options");
     f.text("models", models, "separated by commas; `gnomon models` lists them");
     f.text("lengths", lengths, "in tokens, separated by commas");
     f.text("equal-to", equal_to,
@@ -41,10 +38,11 @@ struct BenchConfig {
     f.flag("peer", peer, "also the same models in plain PyTorch, in turn with ours");
     f.flag("profile", profile, "also the seconds and bytes of every op of a training step");
     f.flag("rows", rows, "also how fast random rows are gathered and scatter-added");
-    f.text("json", json, "file for the results as JSON");
-    f.text("csv", csv, "file for the results as a table for plots");
-    f.integer("threads", threads, 1, 1024, "threads");
+    f.text("json", json, "file for the results as JSON; -: the standard output");
+    f.text("csv", csv, "file for the results as a table for plots; -: the same");
+    declare_threads(f, threads);
     f.flag("quiet", quiet, "no progress bar");
+    return f;
   }
 };
 
@@ -70,14 +68,11 @@ void set_parameters(ModelKind& kind, size_t parameters, size_t vocabulary) {
   shape.feed_forward = static_cast<size_t>(std::max(1.0, step * std::round(width / step)));
 }
 
-}  // namespace
-
 Exit bench(const Words& words) {
   const Arguments arguments(words);
   BenchConfig config;
-  Options own;
-  config.declare(own);
-  arguments.set_known(own.fields);
+  Options options;
+  arguments.set_known(config.declare(options));
 
   std::vector<size_t> lengths;
   for (const std::string& part : split(config.lengths, ','))
@@ -88,22 +83,25 @@ Exit bench(const Words& words) {
 
   const size_t longest = *std::max_element(lengths.begin(), lengths.end());
   std::vector<std::unique_ptr<ModelKind>> kinds;
-  std::vector<std::unique_ptr<Options>> options;
-  std::vector<Fields*> groups{&own.fields};
+  const ExperimentNames chosen(arguments);
+  SequenceModel::Config all;  // what one of the models has: for what none has
   const auto add_kind = [&](const std::string& name) {
-    kinds.push_back(paper_shaped(name, longest));
-    options.push_back(std::make_unique<Options>());
-    options.back()->heading("the model " + name);
-    kinds.back()->declare(options.back()->fields);
-    groups.push_back(&options.back()->fields);
+    ModelKind& kind = *kinds.emplace_back(paper_shaped(name, longest));
+    chosen.apply(kind.config);
+    declare_model(kind, name, options);
+    if (all.mixers.find(kind.config.mixers) == std::string::npos)
+      all.mixers += (all.mixers.empty() ? "" : ",") + kind.config.mixers;
+    all.encoder.position = kind.config.encoder.position;
   };
   for (const std::string& name : names) add_kind(name);
-  if (config.equal_to != "none") add_kind(config.equal_to);
   if (arguments.help()) {
-    print(kBenchUsage + own.help() + options.front()->help());
+    print(kBenchUsage + options.help());
     return Exit::ok;
   }
-  arguments.set_all(groups);
+  if (config.equal_to != "none") add_kind(config.equal_to);
+  options.foreign = [&](const std::string& name) { return foreign_option(name, all); };
+  arguments.set_all(options);
+  const OutputFile json(config.json), csv(config.csv);
   for (const auto& kind : kinds)
     kind->make(config.vocabulary);  // options that do not fit fail here
   if (config.equal_to != "none") {
@@ -136,13 +134,17 @@ Exit bench(const Words& words) {
       }
     }
   }
-  if (!config.json.empty()) atomic_write(config.json, {bench_json(report)});
-  if (!config.csv.empty()) atomic_write(config.csv, {bench_csv(report)});
-  print(bench_table(report));
+  std::string tables = bench_table(report);
   if (config.profile)
     for (const BenchResult& r : report.results)
-      if (!r.profile.empty()) print(fmt::format("\n{}", bench_profile(r, config.repeats)));
+      if (!r.profile.empty()) tables += "\n" + bench_profile(r, config.repeats);
+  hand_out(tables,
+           {{json, [&] { return bench_json(report); }}, {csv, [&] { return bench_csv(report); }}});
   return Exit::ok;
 }
 
+const Registration<Command> kBench{"bench", "step time, tokens a second and memory of models",
+                                   command(Place::judging, bench)};
+
+}  // namespace
 }  // namespace gnomon

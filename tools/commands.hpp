@@ -1,12 +1,15 @@
-// tools/commands.hpp
-// The subcommands of `gnomon`, one file each; main.cpp lists them in a table.
+// The subcommands of `gnomon`: one file each, which registers itself.
+//
+//   const Registration<Command> kTrain{"train", "one line", command(Place::training, train)};
 #pragma once
 
 #include <stdexcept>
 #include <string>
 #include <vector>
 
-#include "core/base/error.hpp"
+#include "core/base/registry.hpp"
+#include "tools/output.hpp"
+#include "tools/training/options.hpp"
 
 namespace gnomon {
 
@@ -17,8 +20,9 @@ enum class Exit : int {
   usage = 2,          ///< a wrong option
   input = 3,          ///< a file or data that cannot be used
   diverged = 4,       ///< a number that is not finite
-  io = 5,             ///< disk full, read-only, ...
+  io = 5,             ///< the machine: disk full, read-only, out of memory, ...
   interrupted = 130,  ///< Ctrl-C, after a saved checkpoint
+  unread = 141,       ///< whoever read the standard output has left: as SIGPIPE, in silence
 };
 /// Thrown to end the program otherwise than by a fault of its own: interrupted, or as a command
 /// that it ran has ended.
@@ -29,15 +33,35 @@ struct Ended : std::runtime_error {
 
 using Words = std::vector<std::string>;  ///< the command line behind the subcommand
 
-Exit train(const Words& words);
-Exit evaluate(const Words& words);
-Exit generate(const Words& words);
-Exit inspect(const Words& words);
-Exit reproduce(const Words& words);
-Exit list_models(const Words& words);
-Exit list_tasks(const Words& words);
-Exit list_variants(const Words& words);
-Exit gradcheck_table(const Words& words);
-Exit bench(const Words& words);
+/// Where a command stands in the usage text.
+enum class Place { lists, training, using_runs, judging };
+
+struct Command {
+  Place place;
+  Exit (*run)(const Words& words);
+};
+
+inline std::function<std::unique_ptr<Command>()> command(Place place,
+                                                         Exit (*run)(const Words& words)) {
+  return [=] { return std::make_unique<Command>(Command{place, run}); };
+}
+
+/// Reads a command's words into its options. False: its help was asked for, and is printed.
+template <class Config>
+bool read_words(const Words& words, const std::string& usage, Config& config) {
+  const Arguments arguments(words);
+  Options options;
+  config.declare(options);
+  if (arguments.help())
+    print(usage + options.help());
+  else
+    arguments.set_all(options);
+  return !arguments.help();
+}
+
+/// Of a command that has no options.
+struct NoOptions {
+  void declare(Options&) {}
+};
 
 }  // namespace gnomon

@@ -6,6 +6,9 @@
 #include "tools/output.hpp"
 
 namespace gnomon {
+namespace {
+constexpr size_t kMostThreads = 1024;
+}
 
 void start_engine(size_t threads, const std::string& precision) {
   set_threads(static_cast<int>(threads));
@@ -14,6 +17,12 @@ void start_engine(size_t threads, const std::string& precision) {
     complain(
         "--precision bf16: this processor does not multiply bf16; numbers are rounded to it and "
         "multiplied in float32, with the same results and no gain of speed");
+}
+
+size_t default_threads() { return std::min(static_cast<size_t>(threads()), kMostThreads); }
+
+void declare_threads(Fields& f, size_t& threads) {
+  f.integer("threads", threads, 1, kMostThreads, "the results do not depend on it");
 }
 
 }  // namespace gnomon

@@ -1,16 +1,14 @@
-// tools/eval.cpp
 // gnomon eval: a trained model on fresh data of chosen lengths, beside chance.
 #include <nlohmann/json.hpp>
 #include <numbers>
 
-#include "core/base/file.hpp"
-#include "core/parallel.hpp"
 #include "tools/commands.hpp"
 #include "tools/engine.hpp"
+#include "tools/opened_run.hpp"
 #include "tools/output.hpp"
 #include "tools/progress.hpp"
-#include "tools/training/checkpoint.hpp"
 #include "tools/training/evaluation.hpp"
+#include "tools/training/run_directory.hpp"
 
 namespace gnomon {
 namespace {
@@ -19,13 +17,12 @@ constexpr const char* kEvalUsage = "usage: gnomon eval --run DIR --lengths 64,51
 
 struct EvalConfig {
   std::string run, lengths, json;
-  EvaluationPlan plan;
-  size_t threads = static_cast<size_t>(gnomon::threads());
+  EvaluationPlan plan{.temperature = 0};
+  size_t threads = default_threads();
   bool quiet = false;
 
   void declare(Options& options) {
-    options.heading("options");
-    Fields& f = options.fields;
+    Fields& f = options.group("options");
     f.text("run", run, "directory of the trained run");
     f.text("lengths", lengths, "separated by commas, counted as the task counts them");
     f.integer("batches", plan.batches, 1, 1'000'000, "batches for each length");
@@ -33,34 +30,58 @@ struct EvalConfig {
               "sequences a batch; 0: as many as make about 16384 tokens");
     f.integer("seed", plan.seed, 0, std::numeric_limits<size_t>::max(), "of the test data");
     f.choice("selection", plan.selection, {"hard", "soft"}, "how pointers choose");
+    f.number("temperature", plan.temperature, 0, 1e3,
+             "of soft ones, 0.001 or more; 0: that at the end of training");
     f.integer("iterations", plan.iterations, 0, 4096,
               "how often the layer of a model trained with --share is repeated; 0: as in training");
     f.flag(
         "recall", plan.recall,
         "also how often the best of all earlier tokens is among a layer's candidates; quadratic");
-    f.text("json", json, "file for the results as JSON");
-    f.integer("threads", threads, 1, 1024, "the results do not depend on it");
+    f.flag("last-half", plan.last_half,
+           "scores the last half of each sequence of text only, whose bytes have much before them");
+    f.text("json", json, "file for the results as JSON; -: the standard output, without the table");
+    declare_threads(f, threads);
     f.flag("quiet", quiet, "no progress bar");
   }
 };
 
 double bits(double nats) { return nats / std::numbers::ln2; }
 
-std::string as_table(const std::vector<Evaluation>& rows, const Task& task) {
-  std::vector<Words> cells{{"length", "token accuracy", "exact match", "chance", "loss"}};
-  if (task.in_bits_per_byte()) cells[0].push_back("bits/byte");
-  cells[0].push_back("tokens");
-  const auto percent = [](double share) { return fmt::format("{:.2f} %", 100 * share); };
-  for (const Evaluation& r : rows) {
-    cells.push_back({fmt::format("{}", r.length), percent(r.token_accuracy), percent(r.exact_match),
-                     percent(task.chance(r.length)), fmt::format("{:.4f}", r.loss)});
-    if (task.in_bits_per_byte()) cells.back().push_back(fmt::format("{:.3f}", bits(r.loss)));
-    cells.back().push_back(fmt::format("{}", r.tokens));
-  }
-  std::string text = table(cells);
+/// What the figures of a text are of, and what limits them.
+std::string remarks(const std::vector<Evaluation>& rows, const Task& task, bool last_half) {
+  std::string text;
   if (const auto baseline = task.baseline_bits_per_byte())
     text += fmt::format("knowing only how often each byte occurs: {:.3f} bits/byte\n", *baseline);
+  if (task.in_bits_per_byte())
+    text += last_half ? "scored: the last half of each sequence\n"
+                      : "scored: every byte, the first ones too, which have little before them "
+                        "(--last-half leaves them out)\n";
+  for (const Evaluation& r : rows)
+    if (const auto different = task.test_sequences(r.length); different && *different < r.sequences)
+      text +=
+          fmt::format("length {}: the test part has only {} different sequence{}, drawn {} times\n",
+                      r.length, *different, *different == 1 ? "" : "s", r.sequences);
   return text;
+}
+
+std::string as_table(const std::vector<Evaluation>& rows, const Task& task) {
+  const bool bytes = task.in_bits_per_byte();
+  std::vector<Words> cells{{"length", "token accuracy"}};
+  Words& head = cells[0];
+  if (!bytes) head.push_back("exact match");
+  head.insert(head.end(), {"chance", "loss"});
+  if (bytes) head.push_back("bits/byte");
+  head.push_back("tokens");
+  const auto percent = [](double share) { return fmt::format("{:.2f} %", 100 * share); };
+  for (const Evaluation& r : rows) {
+    Words row{fmt::format("{}", r.length), percent(r.token_accuracy)};
+    if (!bytes) row.push_back(percent(r.exact_match));
+    row.insert(row.end(), {percent(r.chance), fmt::format("{:.4f}", r.loss)});
+    if (bytes) row.push_back(fmt::format("{:.3f}", bits(r.loss)));
+    row.push_back(fmt::format("{}", r.tokens));
+    cells.push_back(row);
+  }
+  return table(cells);
 }
 
 double share(size_t part, size_t whole) {
@@ -107,56 +128,60 @@ std::string as_json(const std::vector<Evaluation>& rows, const Task& task,
                     const EvalConfig& config) {
   nlohmann::ordered_json results = nlohmann::ordered_json::array();
   for (const Evaluation& r : rows) {
-    results.push_back({{"length", r.length},
-                       {"token_accuracy", r.token_accuracy},
-                       {"exact_match", r.exact_match},
-                       {"chance", task.chance(r.length)},
-                       {"loss", r.loss},
-                       {"tokens", r.tokens}});
-    if (task.in_bits_per_byte()) results.back()["bits_per_byte"] = bits(r.loss);
+    results.push_back({{"length", r.length}, {"token_accuracy", r.token_accuracy}});
+    auto& row = results.back();
+    if (!task.in_bits_per_byte()) row["exact_match"] = r.exact_match;
+    row["chance"] = r.chance, row["loss"] = r.loss, row["tokens"] = r.tokens;
+    row["state_numbers"] = r.state_numbers;
+    if (task.in_bits_per_byte()) row["bits_per_byte"] = bits(r.loss);
     if (config.plan.recall) results.back()["recall"] = recall_json(r.recall);
   }
   nlohmann::ordered_json all{
       {"results", results}, {"selection", config.plan.selection}, {"seed", config.plan.seed}};
+  if (config.plan.selection == "soft") all["temperature"] = config.plan.temperature;
+  if (config.plan.last_half) all["scored"] = "last half";
   if (config.plan.iterations > 0) all["iterations"] = config.plan.iterations;
   if (const auto baseline = task.baseline_bits_per_byte())
     all["baseline_bits_per_byte"] = *baseline;
   return all.dump(2) + "\n";
 }
 
-}  // namespace
-
 Exit evaluate(const Words& words) {
-  const Arguments arguments(words);
   EvalConfig config;
-  Options options;
-  config.declare(options);
-  if (arguments.help()) {
-    print(kEvalUsage + options.help());
-    return Exit::ok;
-  }
-  arguments.set_all(options.fields);
-  if (config.run.empty()) fail(Fault::option, "--run is missing: the directory of a trained run");
-  const auto experiment = Experiment::of_run(Arguments::of_file(config.run + "/config.ini"));
-  const Task& task = experiment->task();
+  if (!read_words(words, kEvalUsage, config)) return Exit::ok;
+  if (config.plan.temperature > 0 && config.plan.selection != "soft")
+    fail_option("temperature", "belongs to --selection soft");
+  if (config.plan.temperature > 0 && config.plan.temperature < 1e-3)
+    fail_option("temperature", "expected 0 or 0.001 to 1000, got {}", config.plan.temperature);
+  const OutputFile json(config.json);
+  config.plan.state = !config.json.empty();
+  const OpenedRun run(config.run, config.threads);
+  const Task& task = run.task();
   const auto lengths = parse_lengths(config.lengths, task);
-  start_engine(config.threads);
-  const auto model = experiment->make_model();
-  load_parameters(config.run + "/model.safetensors", model->parameters());
+  if (config.plan.temperature == 0)
+    config.plan.temperature = run.experiment->training.temperature.final_temperature;
 
   std::vector<Evaluation> rows;
   size_t done = 0;
   {
     Progress progress("batch", 0, lengths.size() * config.plan.batches, config.quiet);
-    for (const size_t length : lengths)
-      rows.push_back(evaluate_at(*model, task, length, config.plan, [&](const Evaluation& row) {
+    for (const size_t length : lengths) {
+      progress.show(done, fmt::format("length {}", length));
+      rows.push_back(evaluate_at(*run.model, task, length, config.plan, [&](const Evaluation& row) {
         progress.show(
             ++done, fmt::format("length {}  accuracy {:.1f} %", length, 100 * row.token_accuracy));
       }));
+    }
   }
-  if (!config.json.empty()) atomic_write(config.json, {as_json(rows, task, config)});
-  print(as_table(rows, task) + (config.plan.recall ? recall_table(rows) : ""));
+  hand_out(as_table(rows, task) + remarks(rows, task, config.plan.last_half) +
+               (config.plan.recall ? recall_table(rows) : ""),
+           {{json, [&] { return as_json(rows, task, config); }}});
   return Exit::ok;
 }
 
+const Registration<Command> kEval{"eval",
+                                  "accuracy of a trained model beside chance, at any length",
+                                  command(Place::using_runs, evaluate)};
+
+}  // namespace
 }  // namespace gnomon

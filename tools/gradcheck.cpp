@@ -1,4 +1,3 @@
-// tools/gradcheck.cpp
 // gnomon gradcheck: the gradient table needs the engine in double, which is another program.
 #include <unistd.h>
 
@@ -11,17 +10,14 @@
 #include "tools/training/options.hpp"
 
 namespace gnomon {
+namespace {
 
 Exit gradcheck_table(const Words& words) {
-  const Arguments arguments(words);
-  if (arguments.help()) {
-    print(
-        "usage: gnomon gradcheck\nOne row per operation: its largest relative gradient error, in "
-        "double.\n");
-    return Exit::ok;
-  }
-  Fields none;
-  arguments.set_all(none);
+  const std::string usage =
+      "usage: gnomon gradcheck\nOne row per operation: its largest relative gradient error, in "
+      "double.\n";
+  NoOptions none;
+  if (!read_words(words, usage, none)) return Exit::ok;
   std::error_code error;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
   std::string table = (self.parent_path() / "gnomon-gradcheck").string();
@@ -32,4 +28,9 @@ Exit gradcheck_table(const Words& words) {
        table, std::strerror(errno));
 }
 
+const Registration<Command> kGradcheck{"gradcheck",
+                                       "proves the gradient of every operation, one row each",
+                                       command(Place::judging, gradcheck_table)};
+
+}  // namespace
 }  // namespace gnomon

@@ -1,14 +1,11 @@
-// tools/inspect.cpp
 // gnomon inspect: a run as a page that shows where every token points, as PNG files, or as JSON.
-#include "core/base/file.hpp"
-#include "core/parallel.hpp"
 #include "tools/commands.hpp"
 #include "tools/engine.hpp"
 #include "tools/inspect/figures.hpp"
 #include "tools/inspect/page.hpp"
+#include "tools/opened_run.hpp"
 #include "tools/output.hpp"
 #include "tools/spelling.hpp"
-#include "tools/training/checkpoint.hpp"
 
 namespace gnomon {
 namespace {
@@ -20,15 +17,14 @@ constexpr size_t kLongestMeasured = 65536;  // tokens a batch, of the lengths tr
 
 struct InspectConfig {
   std::string run, out, png, json, text, lengths;
-  size_t length = 0, batches = 4, seed = 1, threads = static_cast<size_t>(gnomon::threads());
+  size_t length = 0, batches = 4, seed = 1, threads = default_threads();
 
   void declare(Options& options) {
-    options.heading("options");
-    Fields& f = options.fields;
+    Fields& f = options.group("options");
     f.text("run", run, "directory of the trained run");
     f.text("out", out, "the page: one HTML file, complete in itself");
     f.text("png", png, "directory for the figures as PNG files");
-    f.text("json", json, "file for all that the page shows as JSON");
+    f.text("json", json, "file for all that the page shows as JSON; -: the standard output");
     f.integer("length", length, 0, size_t{1} << 30,
               "of the sequence to look at, as the task counts it; 0: as in training");
     f.text("text", text,
@@ -38,7 +34,7 @@ struct InspectConfig {
            "times as long");
     f.integer("batches", batches, 1, 1'000'000, "batches for each of them");
     f.integer("seed", seed, 0, std::numeric_limits<size_t>::max(), "of the sequences");
-    f.integer("threads", threads, 1, 1024, "the results do not depend on it");
+    declare_threads(f, threads);
   }
 };
 
@@ -64,36 +60,28 @@ std::vector<size_t> default_lengths(const Task& task, size_t trained, size_t lon
   return lengths;
 }
 
-}  // namespace
-
 Exit inspect(const Words& words) {
-  const Arguments arguments(words);
   InspectConfig config;
-  Options options;
-  config.declare(options);
-  if (arguments.help()) {
-    print(kInspectUsage + options.help());
-    return Exit::ok;
-  }
-  arguments.set_all(options.fields);
-  if (config.run.empty()) fail(Fault::option, "--run is missing: the directory of a trained run");
+  if (!read_words(words, kInspectUsage, config)) return Exit::ok;
+  const OpenedRun run(config.run, config.threads);
   if (config.out.empty() && config.png.empty() && config.json.empty())
     fail(Fault::option,
          "--out is missing: the page to write, such as report.html (or --png, --json)");
   if (!config.text.empty() && config.length)
     fail_option("length", "does not go with --text, which is as long as it is");
-  const std::string ini = config.run + "/config.ini";
-  const auto experiment = Experiment::of_run(Arguments::of_file(ini));
-  const Task& task = experiment->task();
+  const OutputFile page(config.out), json(config.json);
+  if (!config.png.empty()) {
+    create_folder(config.png);
+    OutputFile(config.png + "/loss.png");
+  }
+  const auto& [experiment, model] = run;
+  const Task& task = run.task();
   const TrainingConfig& training = experiment->training;
-  start_engine(config.threads);
-  const auto model = experiment->make_model();
-  load_parameters(config.run + "/model.safetensors", model->parameters());
 
   Inspection inspection{.run = config.run,
                         .model = experiment->names.model,
                         .task = experiment->names.task,
-                        .config = read_file(ini, 1 << 20),
+                        .config = read_file(config.run + "/config.ini", 1 << 20),
                         .parameters = model->parameter_count(),
                         .length = config.length ? config.length : training.length,
                         .temperature = training.temperature.final_temperature,
@@ -113,22 +101,25 @@ Exit inspect(const Words& words) {
                            : parse_lengths(config.lengths, task);
   EvaluationPlan plan;
   plan.batches = config.batches, plan.seed = config.seed;
-  for (const size_t length : lengths) {
+  inspection.exact = !task.in_bits_per_byte();
+  for (const size_t length : lengths)
     inspection.accuracy.push_back(evaluate_at(*model, task, length, plan, [](auto&) {}));
-    inspection.chance.push_back(task.chance(length));
-  }
   inspect_sample(*model, task, sample, inspection);
 
-  if (!config.json.empty()) atomic_write(config.json, {inspection_json(inspection) + "\n"});
+  hand_out("", {{json, [&] { return inspection_json(inspection) + "\n"; }},
+                {page, [&] { return inspection_page(inspection); }}});
+  std::string said;
   if (!config.png.empty())
-    print(fmt::format("{} figures in '{}'\n", write_figures(inspection, config.png), config.png));
-  if (!config.out.empty()) {
-    atomic_write(config.out, {inspection_page(inspection)});
-    print(fmt::format("'{}': open it in a browser\n", config.out));
-  }
+    said += fmt::format("{} figures in '{}'\n", write_figures(inspection, config.png), config.png);
+  if (page.wanted()) said += fmt::format("'{}': open it in a browser\n", config.out);
   if (inspection.layers.empty())
-    print("this model makes no pointers: the page shows how it learned and how well it answers\n");
+    said += "this model makes no pointers: the page shows how it learned and how well it answers\n";
+  if (!json.is_standard_output() && !page.is_standard_output()) print(said);
   return Exit::ok;
 }
 
+const Registration<Command> kInspect{"inspect", "where every token points: a page, figures, JSON",
+                                     command(Place::using_runs, inspect)};
+
+}  // namespace
 }  // namespace gnomon

@@ -1,4 +1,3 @@
-// tools/list.cpp
 // gnomon models | tasks | variants: what is registered, one line each.
 #include "core/base/registry.hpp"
 #include "models/sequence_model.hpp"
@@ -13,40 +12,40 @@ namespace {
 
 template <class T>
 std::string lines() {
-  std::string text;
-  for (const auto& [name, entry] : registry<T>())
-    text += fmt::format("{:<16}{}\n", name, entry.summary);
-  return text;
+  std::vector<std::pair<std::string, std::string>> all;
+  for (const auto& [name, entry] : registry<T>()) all.push_back({name, entry.summary});
+  return listed(all);
 }
 
 Exit list(const Words& words, const std::string& usage, const std::string& text) {
-  const Arguments arguments(words);
-  Fields none;
-  if (!arguments.help()) arguments.set_all(none);
-  print(arguments.help() ? usage : text);
+  NoOptions none;
+  if (read_words(words, usage, none)) print(text);
   return Exit::ok;
 }
 
+const Registration<Command> kModels{
+    "models", "what can be trained, one line each", command(Place::lists, [](const Words& words) {
+      return list(words,
+                  "usage: gnomon models\nOptions of one: gnomon train --model NAME --task TASK "
+                  "--help\n",
+                  lines<ModelKind>());
+    })};
+const Registration<Command> kTasks{
+    "tasks", "what it can be trained on", command(Place::lists, [](const Words& words) {
+      return list(words,
+                  "usage: gnomon tasks\nOptions of one: gnomon train --model MODEL --task NAME "
+                  "--help\n",
+                  lines<Task>());
+    })};
+const Registration<Command> kVariants{
+    "variants", "kinds of mixer, and the sources of pointer candidates",
+    command(Place::lists, [](const Words& words) {
+      return list(words,
+                  "usage: gnomon variants\nMixers are chosen by: gnomon train --mixers NAME,...\n"
+                  "Candidate sources of the mixer `pointer`: gnomon train --sources NAME,...\n",
+                  "mixers:\n" + lines<MixerKind>() + "\ncandidate sources of the pointer mixer:\n" +
+                      lines<CandidateSource>());
+    })};
+
 }  // namespace
-
-Exit list_models(const Words& words) {
-  return list(
-      words, "usage: gnomon models\nOptions of one: gnomon train --model NAME --task TASK --help\n",
-      lines<ModelKind>());
-}
-
-Exit list_tasks(const Words& words) {
-  return list(
-      words, "usage: gnomon tasks\nOptions of one: gnomon train --model MODEL --task NAME --help\n",
-      lines<Task>());
-}
-
-Exit list_variants(const Words& words) {
-  return list(words,
-              "usage: gnomon variants\nMixers are chosen by: gnomon train --mixers NAME,...\n"
-              "Candidate sources of the mixer `pointer`: gnomon train --sources NAME,...\n",
-              "mixers:\n" + lines<MixerKind>() + "\ncandidate sources of the pointer mixer:\n" +
-                  lines<CandidateSource>());
-}
-
 }  // namespace gnomon

@@ -5,27 +5,37 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <exception>
 
-#include "core/base/error.hpp"
+#include "tools/commands.hpp"
 
 namespace gnomon {
-namespace {
-
-/// False, with errno set, when not everything could be written.
-bool write_all(int fd, const std::string& text) {
-  for (size_t at = 0; at < text.size();) {
-    const ssize_t written = write(fd, text.data() + at, text.size() - at);
-    if (written < 0 && errno != EINTR) return false;
-    if (written > 0) at += static_cast<size_t>(written);
-  }
-  return true;
-}
-
-}  // namespace
 
 void print(const std::string& text) {
-  if (!write_all(STDOUT_FILENO, text))
-    fail(Fault::io, "the standard output cannot be written: {}", std::strerror(errno));
+  if (write_all(STDOUT_FILENO, text)) return;
+  if (errno == EPIPE) throw Ended(Exit::unread, "");
+  fail(Fault::io, "the standard output cannot be written: {}", std::strerror(errno));
+}
+
+void hand_out(const std::string& table, const std::vector<Result>& results) {
+  std::exception_ptr first;
+  const auto attempt = [&](const auto& act) {
+    try {
+      act();
+    } catch (...) {
+      if (!first) first = std::current_exception();
+    }
+  };
+  if (std::none_of(results.begin(), results.end(),
+                   [](const Result& r) { return r.file.is_standard_output(); }))
+    attempt([&] { print(table); });
+  for (const Result& result : results)
+    if (result.file.wanted())
+      attempt([&] {
+        const std::string text = result.text();
+        result.file.is_standard_output() ? print(text) : result.file.write(text);
+      });
+  if (first) std::rethrow_exception(first);
 }
 
 void complain(const std::string& sentence) {
@@ -55,6 +65,15 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
                      : fmt::format("  {:>{}}", row[c], widths[c]);
     text += "\n";
   }
+  return text;
+}
+
+std::string listed(const std::vector<std::pair<std::string, std::string>>& lines) {
+  size_t width = 0;
+  for (const auto& [name, meaning] : lines) width = std::max(width, name.size());
+  std::string text;
+  for (const auto& [name, meaning] : lines)
+    text += fmt::format("{:<{}}  {}\n", name, width, meaning);
   return text;
 }
 

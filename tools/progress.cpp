@@ -1,12 +1,13 @@
 #include "tools/progress.hpp"
 
-#include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <string_view>
+
+#include "core/base/file.hpp"
 
 namespace gnomon {
 namespace {
@@ -26,10 +27,6 @@ size_t terminal_width() {
   return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
-void write_error(const std::string& text) {
-  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text.data(), text.size());
-}
-
 }  // namespace
 
 double Stopwatch::seconds() const {
@@ -46,7 +43,7 @@ Progress::Progress(std::string what, size_t done, size_t total, bool quiet)
       colour_(wants_colour()) {}
 
 Progress::~Progress() {
-  if (drawn_) write_error("\n");
+  if (drawn_) write_all(STDERR_FILENO, "\n");
 }
 
 void Progress::show(size_t done, const std::string& details) {
@@ -58,13 +55,15 @@ void Progress::show(size_t done, const std::string& details) {
   if (!last && !due) return;
   shown_at_ = now;
   line_at_ = done;
-  const double left = now / static_cast<double>(done - first_) * static_cast<double>(total_ - done);
-  const std::string text = fmt::format("{} {}/{}  {}  {}", what_, done, total_, details,
-                                       last ? clock_text(now) : "ETA " + clock_text(left));
+  const auto step = now / static_cast<double>(std::max<size_t>(done - first_, 1));
+  const double rest = step * static_cast<double>(total_ - done);
+  const std::string left = done == first_ ? "" : "ETA " + clock_text(rest);
+  const std::string text =
+      fmt::format("{} {}/{}  {}  {}", what_, done, total_, details, last ? clock_text(now) : left);
   if (terminal_)
     draw(text, done), drawn_ = true;
   else
-    write_error(text + "\n");
+    write_all(STDERR_FILENO, text + "\n");
 }
 
 void Progress::draw(const std::string& text, size_t done) const {
@@ -76,7 +75,7 @@ void Progress::draw(const std::string& text, size_t done) const {
     bar = std::string(full, '=') + std::string(cells - full, ' ');
     bar = colour_ ? "[\x1b[36m" + bar + "\x1b[0m] " : "[" + bar + "] ";
   }
-  write_error("\r\x1b[K" + bar + text.substr(0, columns));
+  write_all(STDERR_FILENO, "\r\x1b[K" + bar + text.substr(0, columns));
 }
 
 std::string clock_text(double seconds) {

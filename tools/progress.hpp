@@ -1,4 +1,3 @@
-// tools/progress.hpp
 // How far a long job is, on the standard error: a bar redrawn in place on a terminal, plain lines
 // otherwise.
 #pragma once
@@ -19,7 +18,8 @@ class Stopwatch {
 
 class Progress {
  public:
-  /// `done` of `total` `what`s ("step") are behind us already. Says nothing at all when quiet.
+  /// Counts `total` of `what` ("step"), of which `done` are finished at the start (a resumed run).
+  /// Writes nothing when quiet.
   Progress(std::string what, size_t done, size_t total, bool quiet);
   ~Progress();  ///< ends the line of the bar
   Progress(const Progress&) = delete;

@@ -6,6 +6,7 @@ results.py table ROWS RUNS PAGE      the table of all finished rows, between the
                                      rows that were not run here keep the lines they have there
 """
 import json
+import math
 import pathlib
 import re
 import struct
@@ -24,14 +25,7 @@ def parameter_count(model):
     """A safetensors file begins with the length of a JSON header, which holds the shapes."""
     with open(model, "rb") as file:
         header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
-    total = 0
-    for name, tensor in header.items():
-        if name != "__metadata__":
-            count = 1
-            for n in tensor["shape"]:
-                count *= n
-            total += count
-    return total
+    return sum(math.prod(t["shape"]) for name, t in header.items() if name != "__metadata__")
 
 
 def spread(shares):

@@ -1,4 +1,3 @@
-// tools/spelling.hpp
 // Tokens as the user types them: for the task `text` a token is a byte; for the others a number.
 #pragma once
 
@@ -11,15 +10,16 @@ namespace gnomon {
 
 class Spelling {
  public:
-  explicit Spelling(const Task& task)
-      : bytes_(task.in_bits_per_byte()), vocabulary_(task.vocabulary()) {}
-  /// Throws Error(Fault::option), naming `option`, for what is no token.
+  explicit Spelling(const Task& task);
+  /// Of the text "-": what the standard input holds. Throws Error(Fault::option), naming `option`,
+  /// for what is no token.
   std::vector<int32_t> tokens(const std::string& text, const std::string& option) const;
-  /// Of a token that is the first to be printed, or not.
+  /// Of a token that is the first to be printed, or not. A byte that could upset a terminal is
+  /// spelled out there ("\x1b"), and passes through unchanged elsewhere.
   std::string text(int32_t token, bool first) const;
 
  private:
-  bool bytes_;
+  bool bytes_, terminal_;
   size_t vocabulary_;
 };
 

@@ -1,8 +1,6 @@
-// tools/train.cpp
 // gnomon train: trains a model on a task, into a new run directory; or continues one.
 #include <nlohmann/json.hpp>
 
-#include "core/parallel.hpp"
 #include "tools/commands.hpp"
 #include "tools/engine.hpp"
 #include "tools/output.hpp"
@@ -23,16 +21,22 @@ constexpr const char* kTrainUsage =
 /// What does not change the numbers of a run.
 struct Session {
   std::string out, resume;
-  size_t threads = static_cast<size_t>(gnomon::threads());
+  size_t threads = default_threads();
   bool quiet = false;
 
   void declare(Options& options) {
-    options.heading("this call");
-    Fields& f = options.fields;
+    Fields& f = options.group("this call");
     f.text("out", out, "directory of the run, created; must not hold anything yet");
-    f.text("resume", resume, "directory of a run to continue; takes only --threads and --quiet");
-    f.integer("threads", threads, 1, 1024, "the results do not depend on it");
+    declare_resume(f);
+    declare_threads(f, threads);
     f.flag("quiet", quiet, "no progress bar");
+  }
+  void declare_resume(Fields& f) {
+    f.text("resume", resume, "directory of a run to continue; takes only --threads and --quiet",
+           [](const std::string& given) {
+             if (given.empty()) fail_option("resume", "expected the directory of a run, got ''");
+             return given;
+           });
   }
 };
 
@@ -89,8 +93,8 @@ Exit run(const Experiment& experiment, Trainer& trainer, RunDirectory& directory
   if (trainer.steps() < config.steps) {
     directory.save(trainer);
     complain(fmt::format(
-        "interrupted; saved after step {} of {}. Continue with: gnomon train --resume '{}'",
-        trainer.steps(), config.steps, directory.path()));
+        "interrupted; saved after step {} of {}. Continue with: gnomon train --resume {}",
+        trainer.steps(), config.steps, quoted(directory.path())));
     return Exit::interrupted;
   }
   const std::string speed =
@@ -98,7 +102,8 @@ Exit run(const Experiment& experiment, Trainer& trainer, RunDirectory& directory
              : "no step left";
   print(fmt::format("trained {} on {}: {} steps, {} parameters, {}\n", experiment.names.model,
                     experiment.names.task, config.steps, trainer.model().parameter_count(), speed));
-  print(fmt::format("now: gnomon eval --run '{}' --lengths {}\n", directory.path(), config.length));
+  print(fmt::format("now: gnomon eval --run {} --lengths {}\n", quoted(directory.path()),
+                    config.length));
   return Exit::ok;
 }
 
@@ -120,14 +125,15 @@ Exit start(const Arguments& arguments, Options& options, Session& session, Exper
     print(kTrainUsage + options.help());
     return Exit::ok;
   }
-  arguments.set_all(options.fields);
+  arguments.set_all(options);
   if (session.out.empty()) fail(Fault::option, "--out is missing: the directory of the run");
   experiment.prepare();
+  const std::string ini = options.ini();
   start_engine(session.threads, experiment.precision());
   Trainer trainer(experiment);
   trainer.rehearse();
   const Interruptible interruptible;  // from here on there is something to save
-  const auto directory = RunDirectory::create(session.out, options.ini());
+  const auto directory = RunDirectory::create(session.out, ini);
   directory->save(trainer);
   return run_to_checkpoint(experiment, trainer, *directory, session.quiet, interruptible);
 }
@@ -138,9 +144,10 @@ Exit resume(const Arguments& arguments, Options& options, const Session& session
       fail(Fault::option,
            "--{} does not go with --resume: the run's config.ini says everything else",
            shortened(name));
-  arguments.set_all(options.fields);
+  arguments.set_all(options);
   const auto directory = RunDirectory::open(session.resume);
   const auto experiment = Experiment::of_run(Arguments::of_file(directory->file("config.ini")));
+  for (const std::string& remark : experiment->remarks) complain(remark);
   start_engine(session.threads, experiment->precision());
   Trainer trainer(*experiment);
   const Interruptible interruptible;
@@ -148,29 +155,38 @@ Exit resume(const Arguments& arguments, Options& options, const Session& session
   return run_to_checkpoint(*experiment, trainer, *directory, session.quiet, interruptible);
 }
 
-}  // namespace
-
 Exit train(const Words& words) {
   const Arguments arguments(words);
   Options options;
   Session session;
   session.declare(options);
   Fields first;
-  first.text("resume", session.resume, "");
+  session.declare_resume(first);
   arguments.set_known(first);
   if (!session.resume.empty() && !arguments.help()) return resume(arguments, options, session);
 
   const ExperimentNames names(arguments);
-  if (arguments.help() && (names.model.empty() || names.task.empty())) {
+  if (names.model.empty() || names.task.empty()) {
+    ExperimentNames other;
     TrainingConfig training;
-    options.heading("training");
-    training.declare(options.fields, "as the task counts it");
-    print(kTrainUsage + options.help() +
-          "\nWith --model and --task given, --help lists theirs too.\n");
-    return Exit::ok;
+    SequenceModel::Config model;
+    other.declare(options.group("what learns what"));
+    training.declare(options.group("training"), "as the task counts it");
+    model.declare(options.group("every model"));
+    if (arguments.help()) {
+      print(kTrainUsage + options.help() +
+            "\nWith --model and --task given, --help lists theirs and those of the mixers too.\n");
+      return Exit::ok;
+    }
+    options.foreign = [&](const std::string& name) { return foreign_option(name, model, ""); };
+    arguments.expect_known(options);  // perhaps --model and --task are there, but misspelled
   }
   Experiment experiment(names);
   return start(arguments, options, session, experiment);
 }
 
+const Registration<Command> kTrain{"train", "trains a model on a task; --resume continues",
+                                   command(Place::training, train)};
+
+}  // namespace
 }  // namespace gnomon

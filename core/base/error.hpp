@@ -1,4 +1,3 @@
-// core/base/error.hpp
 // Errors are sentences, "op: argument [letters]: expected ..., got ...; hint", of a few kinds. What
 // a kind means to a process (its exit code) is the program's affair: tools/commands.hpp.
 #pragma once

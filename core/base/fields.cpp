@@ -8,11 +8,6 @@
 namespace gnomon {
 namespace {
 
-std::string_view trimmed(std::string_view s) {
-  const auto first = s.find_first_not_of(" \t");
-  return first == s.npos ? "" : s.substr(first, s.find_last_not_of(" \t") - first + 1);
-}
-
 size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), size_t{0});
@@ -79,12 +74,9 @@ void Fields::choice(std::string name, std::string& field, std::vector<std::strin
 }
 
 void Fields::text(std::string name, std::string& field, std::string help,
-                  std::function<void(const std::string&)> check) {
-  auto set = [&field, check](const std::string& s) {
-    if (check) check(s);
-    field = s;
-  };
-  declare({name, std::move(help), field, "text", set});
+                  std::function<std::string(const std::string&)> read) {
+  auto set = [&field, read](const std::string& s) { field = read ? read(s) : s; };
+  declare({name, std::move(help), field, "text", set, [&field] { return field; }});
 }
 
 const Field* Fields::find(std::string_view name) const {
@@ -97,7 +89,7 @@ void Fields::set(std::string_view name, const std::string& value) {
   for (Field& field : fields_)
     if (field.name == name) {
       field.set(value);
-      field.value = value;
+      field.value = field.kept ? field.kept() : value;
       return;
     }
   std::vector<std::string> known;
@@ -134,6 +126,11 @@ double parse_number(const std::string& text, double low, double high, const std:
       v > high)
     fail_option(what, "expected a number from {} to {}, got '{}'", low, high, text);
   return v;
+}
+
+std::string_view trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t\r");
+  return first == text.npos ? "" : text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
 }
 
 std::vector<std::string> split(std::string_view text, char separator) {

@@ -1,4 +1,3 @@
-// core/base/fields.hpp
 // A struct's options, described once: name, default, range, help. The command line, the INI file,
 // the saved config and --help are all made from it.
 //
@@ -23,6 +22,7 @@ struct Field {
   std::string value;    ///< as text; the default until set
   std::string allowed;  ///< "2 to 4096", "none | learned", ...
   std::function<void(const std::string&)> set;
+  std::function<std::string()> kept = {};  ///< what became of the text, where that may differ
 };
 
 /// A list of fields that point into the struct they describe (which must outlive the list). The
@@ -35,9 +35,10 @@ class Fields {
   void flag(std::string name, bool& field, std::string help);
   void choice(std::string name, std::string& field, std::vector<std::string> allowed,
               std::string help);
-  /// Free text; `check` throws Error(Fault::option) for text it cannot take.
+  /// Free text; `read` returns the text to keep, or throws Error(Fault::option) for text it cannot
+  /// take.
   void text(std::string name, std::string& field, std::string help,
-            std::function<void(const std::string&)> check = {});
+            std::function<std::string(const std::string&)> read = {});
 
   const std::vector<Field>& all() const { return fields_; }
   const Field* find(std::string_view name) const;
@@ -59,6 +60,8 @@ std::string nearest(std::string_view name, const std::vector<std::string>& known
 size_t parse_integer(const std::string& text, size_t low, size_t high, const std::string& what);
 /// A finite number in [low, high].
 double parse_number(const std::string& text, double low, double high, const std::string& what);
+/// Without the blanks at its ends.
+std::string_view trimmed(std::string_view text);
 /// Splits at a separator and trims blanks; "" gives no parts.
 std::vector<std::string> split(std::string_view text, char separator);
 

@@ -27,6 +27,16 @@ std::string_view kind(mode_t mode) {
   return S_ISSOCK(mode) ? "a socket" : "a device";
 }
 
+/// The size of an open file. Throws unless it is a regular one.
+uint64_t regular_size(const Descriptor& file, Fault fault, const std::string& path) {
+  check(file.number() >= 0, fault, path, "open");
+  struct stat status {};
+  check(::fstat(file.number(), &status) == 0, fault, path, "examine");
+  if (!S_ISREG(status.st_mode))
+    fail(fault, "{}: expected a regular file, got {}", path, kind(status.st_mode));
+  return static_cast<uint64_t>(status.st_size);
+}
+
 /// Repeats a system call that a signal interrupted.
 template <class Call>
 auto uninterrupted(Call call) {
@@ -35,18 +45,13 @@ auto uninterrupted(Call call) {
   return result;
 }
 
-/// Writes everything, however little the system takes at a time; false (and errno) on an error.
-bool write_all(int file, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t n = uninterrupted([&] { return ::write(file, bytes.data(), bytes.size()); });
-    if (n < 0) return false;
-    bytes.remove_prefix(static_cast<size_t>(n));
-  }
-  return true;
-}
-
 bool sync_to_disk(int file) {
   return uninterrupted([&] { return ::fsync(file); }) == 0;
+}
+
+std::string folder_of(const std::string& path) {
+  const std::string parent = std::filesystem::path(path).parent_path().string();
+  return parent.empty() ? "." : parent;
 }
 
 /// The name of a new file in `directory`, removed again unless keep() is called.
@@ -81,6 +86,15 @@ class Temporary {
 
 }  // namespace
 
+bool write_all(int file, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = uninterrupted([&] { return ::write(file, bytes.data(), bytes.size()); });
+    if (n < 0) return false;
+    bytes.remove_prefix(static_cast<size_t>(n));
+  }
+  return true;
+}
+
 Descriptor::~Descriptor() { close(); }
 
 bool Descriptor::close() {
@@ -94,14 +108,8 @@ InputFile::InputFile(std::string path)
     : path_(std::move(path)),
       // O_NONBLOCK: opening a pipe without a writer would wait for ever.
       file_(uninterrupted(
-          [this] { return ::open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC); })) {
-  check(file_.number() >= 0, Fault::data, path_, "open");
-  struct stat status {};
-  check(::fstat(file_.number(), &status) == 0, Fault::data, path_, "examine");
-  if (!S_ISREG(status.st_mode))
-    fail(Fault::data, "{}: expected a regular file, got {}", path_, kind(status.st_mode));
-  size_ = static_cast<uint64_t>(status.st_size);
-}
+          [this] { return ::open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC); })),
+      size_(regular_size(file_, Fault::data, path_)) {}
 
 size_t InputFile::read_some(void* into, size_t bytes) {
   const ssize_t n = uninterrupted([&] { return ::read(file_.number(), into, bytes); });
@@ -132,14 +140,18 @@ std::string read_file(const std::string& path, uint64_t max_bytes) {
   return bytes;
 }
 
+void create_folder(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) fail(Fault::io, "{}: cannot create the folder: {}", path, error.message());
+}
+
 void atomic_write(const std::string& path, const std::vector<std::string_view>& pieces) {
   struct stat status {};
   // Renaming over a device would replace the device.
   if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
     fail(Fault::io, "{}: cannot write: it is {}", path, kind(status.st_mode));
-  const std::string parent = std::filesystem::path(path).parent_path().string();
-  const std::string directory = parent.empty() ? "." : parent;
-
+  const std::string directory = folder_of(path);
   Temporary temporary(directory, path);
   Descriptor file(temporary.file());
   for (const std::string_view piece : pieces)
@@ -157,16 +169,44 @@ void atomic_write(const std::string& path, const std::vector<std::string_view>& 
         "write to the disk");  // EINVAL: cannot sync
 }
 
+OutputFile::OutputFile(const std::string& path) : path_(path) {
+  if (path.empty()) return;
+  struct stat status {
+  }, standard{};
+  const bool exists = ::stat(path.c_str(), &status) == 0;
+  standard_output_ =
+      path == "-" || (exists && ::fstat(STDOUT_FILENO, &standard) == 0 &&
+                      status.st_dev == standard.st_dev && status.st_ino == standard.st_ino);
+  if (standard_output_) return;
+  regular_ = !exists || S_ISREG(status.st_mode);
+  if (exists && S_ISDIR(status.st_mode))
+    fail(Fault::io, "{}: cannot write: it is a directory", path);
+  check(regular_ || ::access(path.c_str(), W_OK) == 0, Fault::io, path, "write");
+  if (!regular_) return;
+  // A link to a file that is not there yet has a target all the same.
+  namespace fs = std::filesystem;
+  std::error_code error;
+  for (int links = 0; fs::is_symlink(path_, error); ++links) {
+    if (links == 40) fail(Fault::io, "{}: cannot write: too many links to links", path);
+    path_ = fs::path(folder_of(path_)) / fs::read_symlink(path_, error);
+  }
+  const Temporary trial(folder_of(path_), path);
+  const Descriptor closed(trial.file());
+}
+
+void OutputFile::write(std::string_view bytes) const {
+  if (regular_) return atomic_write(path_, {bytes});
+  Descriptor file(::open(path_.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC));
+  check(file.number() >= 0, Fault::io, path_, "open");
+  check(write_all(file.number(), bytes) && file.close(), Fault::io, path_, "write");
+}
+
 LineLog::LineLog(std::string path)
     : path_(std::move(path)), file_(uninterrupted([this] {
         return ::open(path_.c_str(),
                       O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666);
       })) {
-  check(file_.number() >= 0, Fault::io, path_, "open");
-  struct stat status {};
-  check(::fstat(file_.number(), &status) == 0, Fault::io, path_, "examine");
-  if (!S_ISREG(status.st_mode))
-    fail(Fault::io, "{}: expected a regular file, got {}", path_, kind(status.st_mode));
+  regular_size(file_, Fault::io, path_);
 }
 
 void LineLog::write(std::string_view line) {

@@ -1,7 +1,7 @@
-// core/base/file.hpp
 // Files that survive accidents. Reading takes regular files only and notices a file that changes
 // meanwhile; writing either replaces a file completely or leaves it as it was; a log loses at most
-// its last line. No memory mapping: a mapped file that shrinks kills the program.
+// its last line; what a user names for a result may also be a link, a pipe or a device. No memory
+// mapping: a mapped file that shrinks kills the program.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +29,9 @@ class Descriptor {
   int number_;
 };
 
+/// Writes everything, however little the system takes at a time; false (and errno) on an error.
+bool write_all(int file, std::string_view bytes);
+
 /// A regular file, read from front to back.
 class InputFile {
  public:
@@ -54,6 +57,9 @@ class InputFile {
 /// than max_bytes (before anything is allocated).
 std::string read_file(const std::string& path, uint64_t max_bytes);
 
+/// Makes the folder and those above it, unless it is there. Throws Error(Fault::io).
+void create_folder(const std::string& path);
+
 /// Writes the pieces one after the other as the file `path`, all or nothing: into a temporary file
 /// in the same directory, synced to the disk, then renamed over `path`. When it throws
 /// Error(Fault::io) the temporary is gone and a file that was there before is intact (only a
@@ -61,6 +67,24 @@ std::string read_file(const std::string& path, uint64_t max_bytes);
 /// either the old file or the new one, and perhaps a hidden temporary. A symbolic link is replaced,
 /// not followed.
 void atomic_write(const std::string& path, const std::vector<std::string_view>& pieces);
+
+/// A file that a user named for a result. It is tried when it is named, before the work. A link is
+/// followed; a device or pipe is written to as it is; "-", or another name of the standard output,
+/// is the standard output.
+class OutputFile {
+ public:
+  /// "": no file is wanted. Throws Error(Fault::io) when it cannot be written.
+  explicit OutputFile(const std::string& path);
+  bool wanted() const { return !path_.empty(); }
+  bool is_standard_output() const { return standard_output_; }
+  /// Writes all of it; a regular file as atomic_write does. The standard output is not written to
+  /// here: that is the program's affair. Throws Error(Fault::io).
+  void write(std::string_view bytes) const;
+
+ private:
+  std::string path_;  // behind all links
+  bool standard_output_ = false, regular_ = true;
+};
 
 /// A text file that grows by whole lines, such as metrics.jsonl.
 class LineLog {

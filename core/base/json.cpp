@@ -1,7 +1,5 @@
 #include "core/base/json.hpp"
 
-#include <cmath>
-#include <limits>
 #include <utility>
 #include <vector>
 
@@ -91,9 +89,6 @@ uint64_t json_integer(const Json& value, uint64_t low, uint64_t high, const std:
 }
 
 double json_number(const Json& value, const std::string& what) {
-  if (value == "nan") return std::numeric_limits<double>::quiet_NaN();
-  if (value == "inf") return std::numeric_limits<double>::infinity();
-  if (value == "-inf") return -std::numeric_limits<double>::infinity();
   if (!value.is_number()) fail(Fault::data, "{}: expected a number", what);
   return value.get<double>();
 }
@@ -110,9 +105,12 @@ const Json& json_at(const Json& object, const std::string& key, const std::strin
   return *found;
 }
 
-Json to_json(double number) {
-  if (std::isfinite(number)) return number;
-  return std::isnan(number) ? "nan" : number > 0 ? "inf" : "-inf";
+bool is_utf8(const std::string& text) {
+  try {
+    return !Json(text).dump().empty();
+  } catch (const Json::exception&) {
+    return false;
+  }
 }
 
 std::string printable(std::string_view text) {

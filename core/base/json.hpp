@@ -1,4 +1,3 @@
-// core/base/json.hpp
 // Strict JSON for files that strangers may have written: nlohmann's reader, with the things it lets
 // pass (the last of two equal keys wins, any depth, text after a zero byte) turned into errors, and
 // numbers read as exactly what is asked for.
@@ -26,15 +25,15 @@ Json parse_json(std::string_view text, const std::string& what, JsonLimits limit
 
 /// A whole number in [low, high]: 1.0, -0 and "1" are refused, nothing is rounded or wrapped.
 uint64_t json_integer(const Json& value, uint64_t low, uint64_t high, const std::string& what);
-/// A number, or the text "nan", "inf" or "-inf".
+/// A number.
 double json_number(const Json& value, const std::string& what);
 /// A text.
 const std::string& json_text(const Json& value, const std::string& what);
 /// The value of a key of an object. Throws Error(Fault::data) when it is missing.
 const Json& json_at(const Json& object, const std::string& key, const std::string& what);
 
-/// The number, or, since JSON has no word for it, the text "nan", "inf" or "-inf".
-Json to_json(double number);
+/// Can JSON hold the text?
+bool is_utf8(const std::string& text);
 
 /// Foreign text for a message: in quotes, at most 64 bytes, nothing that could upset a terminal.
 std::string printable(std::string_view text);

@@ -1,4 +1,3 @@
-// core/base/registry.hpp
 // Things known by name: models, mixers, candidate sources, tasks. Each registers itself from its
 // own file, so that adding one edits no list.
 //

@@ -1,4 +1,3 @@
-// core/ops/add.hpp
 // add: y = a + b, elementwise; equal shapes.      backward: da = dy, db = dy
 #pragma once
 

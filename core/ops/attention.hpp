@@ -1,15 +1,17 @@
-// core/ops/attention.hpp
 // attention: softmax attention in one op; the N x N scores exist one block at a time.
 //
 //   s_ij = q_i . k_j / sqrt(C) - slope |i - j|       causal: j <= i only
 //   p_ij = exp(s_ij - lse_i)       lse_i = log sum_j exp(s_ij)       y_i = sum_j p_ij v_j
-//   q, k, v [B,N,H C] (a head is a slice of the last axis), slopes [H] or none  ->  y [B,N,H C]
+//   q [B,N,H C] (a head is a slice of the last axis), k, v [B,M,H C], slopes [H] or none
+//   -> y [B,N,H C]     M = N; or, in the middle of sequences, query i stands at position first + i
+//   and k, v hold all tokens so far, M >= first + N (no gradient then)
 //   backward, from q, k, v, y and one lse per row and head:    d_i = dy_i . y_i
 //     dv_j = sum_i p_ij dy_i       ds_ij = p_ij (dy_i . v_j - d_i)
 //     dq_i = sum_j ds_ij k_j / sqrt(C)      dk_j = sum_i ds_ij q_i / sqrt(C)
 //   cost: N^2 C multiply-adds a product and head (2 forward, 5 backward), half of it when causal;
-//   memory: O(N). With a sight (causal only), token i sees the `window` tokens up to itself and the
-//   first `globals` tokens, and the cost is N (window + globals) C.
+//   memory: O(N). With a window (causal only), token i sees w tokens up to itself and the first g
+//   tokens (AttentionWindow), and the cost is N (w + g) C. A few queries at the end of
+//   many keys are taken one by one: a block of scores would be mostly empty.
 //
 // The sum over j streams over blocks of keys with a running maximum (Milakov and Gimelshein,
 // "Online normalizer calculation for softmax", 2018; Rabe and Staats, "Self-attention does not need
@@ -22,15 +24,15 @@
 
 #include "core/counters.hpp"
 #include "core/simd/block.hpp"
-#include "core/simd/row.hpp"
+#include "core/simd/gather.hpp"
 #include "core/tape.hpp"
 
 namespace gnomon {
 
-/// Which keys a query sees, beside those that causality hides: all, or the `window` tokens up to
+/// Which keys a query sees, beside those that causality hides: all, or the `tokens` tokens up to
 /// itself and the first `globals` tokens of the sequence (Beltagy et al., "Longformer", 2020).
-struct Sight {
-  size_t window = 0;  ///< 0: all
+struct AttentionWindow {
+  size_t tokens = 0;  ///< 0: all
   size_t globals = 0;
 };
 
@@ -39,25 +41,33 @@ namespace detail {
 /// What the blocks of one attention have in common.
 struct AttentionPlan {
   static constexpr size_t kQueries = 64, kKeys = 64;  // a block of scores: 16 KiB in float
-  static constexpr real kOutOfSight = real(-1e30);
-  size_t B, N, H, C;
+  static constexpr real kUnseen = real(-1e30);
+  static constexpr size_t kFew = 8;  // queries that are taken one by one
+  size_t B, N, M, H, C;
+  size_t start;  // position of the first query
   bool causal;
   std::vector<real> slopes;
-  Sight sight = {};
+  AttentionWindow window = {};
 
   size_t query_blocks() const { return (N + kQueries - 1) / kQueries; }
   size_t width() const { return (C + simd::kLanes - 1) / simd::kLanes * simd::kLanes; }
   /// Where row n of head h begins in a [B,N,H C] array.
   size_t at(size_t b, size_t n, size_t h) const { return ((b * N + n) * H + h) * C; }
+  /// The same in keys and values [B,M,H C].
+  size_t key_at(size_t b, size_t j, size_t h) const { return ((b * M + j) * H + h) * C; }
   size_t queries(size_t first) const { return std::min(kQueries, N - first); }
   /// How many keys the block of queries from `first` on sees.
-  size_t visible(size_t first) const { return causal ? first + queries(first) : N; }
+  size_t visible(size_t first) const { return causal ? start + first + queries(first) : M; }
   /// Of the blocks of keys that begin at `key` or later, where the first begins of which the
   /// queries from `first` on see anything.
   size_t next(size_t first, size_t key) const {
-    if (sight.window == 0 || key < sight.globals) return key;
-    const size_t oldest = first + 1 - std::min(first + 1, sight.window);  // the first query's
-    return std::max(key, oldest / kKeys * kKeys);
+    if (window.tokens == 0 || key < window.globals) return key;
+    return std::max(key, oldest(first) / kKeys * kKeys);
+  }
+  /// The first key in the window of the query `n`.
+  size_t oldest(size_t n) const {
+    const size_t seen = start + n + 1;
+    return window.tokens == 0 ? 0 : seen - std::min(seen, window.tokens);
   }
   /// Calls work(key, keys) for each block of keys that the queries from `first` on see.
   template <class Work>
@@ -82,15 +92,16 @@ struct AttentionPlan {
   /// score_scale().
   /// `block` [kKeys, C] receives the keys: their rows, H C apart, would keep evicting each other
   /// from the first cache. Keys above the diagonal get -infinity, so that their weight is exactly
-  /// 0. Keys out of sight get a large negative number: a query may see nothing of its first block,
-  /// and what it then sums up shrinks to 0 with the first key that it does see.
+  /// 0. Keys outside of the window get a large negative number: a query may see nothing of its
+  /// first block, and what it then sums up shrinks to 0 with the first key that it does see.
   void scores(size_t b, size_t h, size_t first, const real* queries, size_t key, size_t keys,
               const Array& k, real* block, real* s) const {
     using simd::kLanes, simd::Pack;
-    for (size_t j = 0; j < keys; ++j) std::copy_n(k.data() + at(b, key + j, h), C, block + j * C);
+    for (size_t j = 0; j < keys; ++j)
+      std::copy_n(k.data() + key_at(b, key + j, h), C, block + j * C);
     simd::block_product<false>(keys, C, kQueries, {block, C, 1}, queries, kQueries, s, kQueries);
-    const bool diagonal = causal && key + keys > first + 1;
-    const bool beyond = sight.window > 0 && key + sight.window < first + kQueries;
+    const bool diagonal = causal && key + keys > start + first + 1;
+    const bool beyond = window.tokens > 0 && key + window.tokens < start + first + kQueries;
     if (!diagonal && !beyond && slopes.empty()) return;
     alignas(64) real steps[kLanes];
     std::iota(steps, steps + kLanes, real{0});
@@ -98,13 +109,13 @@ struct AttentionPlan {
     for (size_t j = 0; j < keys; ++j)
       for (size_t i = 0; i < kQueries; i += kLanes) {
         real* at = s + j * kQueries + i;
-        const real distance = static_cast<real>(first + i) - static_cast<real>(key + j);
+        const real distance = static_cast<real>(start + first + i) - static_cast<real>(key + j);
         const Pack ahead = Pack(distance) + Pack::load_aligned(steps);  // i - j
         Pack v = xsimd::fnma(slope, xsimd::abs(ahead), Pack::load_aligned(at));
         if (diagonal)
           v = xsimd::select(ahead < Pack(real{0}), Pack(-std::numeric_limits<real>::infinity()), v);
-        if (beyond && key + j >= sight.globals)
-          v = xsimd::select(ahead < Pack(static_cast<real>(sight.window)), v, Pack(kOutOfSight));
+        if (beyond && key + j >= window.globals)
+          v = xsimd::select(ahead < Pack(static_cast<real>(window.tokens)), v, Pack(kUnseen));
         v.store_aligned(at);
       }
   }
@@ -177,8 +188,8 @@ inline void attend_block(const AttentionPlan& plan, size_t b, size_t h, size_t f
       }
 #pragma GCC unroll 8
     for (size_t p = 0; p < kPacks; ++p) total[p].store_aligned(sum + p * kLanes);
-    simd::block_product<true>(C, keys, kQueries, {v.data() + plan.at(b, key, h), 1, D}, s, kQueries,
-                              sum_v, kQueries);
+    simd::block_product<true>(C, keys, kQueries, {v.data() + plan.key_at(b, key, h), 1, D}, s,
+                              kQueries, sum_v, kQueries);
   });
   for (size_t i = 0; i < rows; ++i) {
     lse.data()[(b * plan.H + h) * plan.N + first + i] = top[i] + std::log2(sum[i]);
@@ -186,6 +197,34 @@ inline void attend_block(const AttentionPlan& plan, size_t b, size_t h, size_t f
     const real norm = 1 / sum[i];
     for (size_t c = 0; c < C; ++c) row[c] = norm * sum_v[c * kQueries + i];
   }
+}
+
+/// y and lse of the query n of head h alone.
+inline void attend_row(const AttentionPlan& plan, size_t b, size_t h, size_t n, const Array& q,
+                       const Array& k, const Array& v, Array& y, Array& lse) {
+  const size_t C = plan.C, D = plan.H * C, position = plan.start + n;
+  const size_t end = plan.causal ? position + 1 : plan.M, oldest = plan.oldest(n);
+  const size_t globals = std::min(plan.window.globals, oldest), count = globals + end - oldest;
+  const auto key = [&](size_t m) { return m < globals ? m : oldest + m - globals; };
+  std::vector<real> weight(count);
+  const real scale = 1 / std::sqrt(static_cast<real>(C));
+  for (size_t m = 0; m < count; ++m) {
+    weight[m] =
+        scale * simd::dot(q.data() + plan.at(b, n, h), k.data() + plan.key_at(b, key(m), h), C);
+    if (!plan.slopes.empty())
+      weight[m] -=
+          plan.slopes[h] * std::abs(static_cast<real>(position) - static_cast<real>(key(m)));
+  }
+  const real top = simd::max(weight.data(), count);
+  simd::map_range(
+      count, weight.data(), [top](auto w) { return xsimd::exp(w - top); }, weight.data());
+  const real sum = simd::sum(weight.data(), count);
+  const real* const values = v.data() + plan.key_at(b, 0, h);
+  simd::weighted_sum(
+      count, C, y.data() + plan.at(b, n, h), real{0}, 1 / sum,
+      [&](size_t m) { return values + key(m) * D; }, [&](size_t m) { return weight[m]; });
+  lse.data()[(b * plan.H + h) * plan.N + n] =
+      static_cast<real>((double{top} + std::log(double{sum})) / std::log(2.0));
 }
 
 /// Gradients of one block of queries of head h: writes dq's rows, adds to dk and dv [N, width].
@@ -224,7 +263,7 @@ inline void attend_block_backward(const AttentionPlan& plan, size_t b, size_t h,
 
   plan.each_block(first, [&](size_t key, size_t keys) {
     plan.scores(b, h, first, queries, key, keys, k, key_block.data(), p);
-    simd::block_product<false>(keys, C, kQueries, {v.data() + plan.at(b, key, h), D, 1}, out,
+    simd::block_product<false>(keys, C, kQueries, {v.data() + plan.key_at(b, key, h), D, 1}, out,
                                kQueries, ds, kQueries);
     for (size_t i = 0; i < kQueries; i += kLanes) {
       const Pack row_lse = Pack::load_aligned(log_sum + i), row_mean = Pack::load_aligned(mean + i);
@@ -251,36 +290,48 @@ inline void attend_block_backward(const AttentionPlan& plan, size_t b, size_t h,
 
 /// Multi-head attention with scores q . k / sqrt(C), C = D / H. `slopes`: one per head for linear
 /// biases (ALiBi: Press et al., "Train short, test long", 2022), or none.
-/// Throws Error when shapes disagree, D is not divisible by the heads, or a sight is not causal.
+/// `first`: the position of the first query, where k and v hold what came before. Throws Error when
+/// shapes disagree, D is not divisible by the heads, or a window is not causal.
 inline Var attention(const Var& q, const Var& k, const Var& v, size_t heads, bool causal,
-                     const std::vector<real>& slopes = {}, Sight sight = {}) {
+                     const std::vector<real>& slopes = {}, AttentionWindow window = {},
+                     size_t first = 0) {
   const auto [B, N, D] = dims<3>(q.value(), "attention: q [B,N,D]");
-  expect_shape(k.value(), q.shape(), "attention: k [B,N,D]");
-  expect_shape(v.value(), q.shape(), "attention: v [B,N,D]");
+  const auto [Bk, M, Dk] = dims<3>(k.value(), "attention: k [B,M,D]");
+  expect(Bk == B && Dk == D && (causal ? first + N <= M : first == 0 && M == N),
+         "attention: k [B,M,D]: expected B, D as in q {} and keys up to position {}, got shape {}",
+         q.shape(), first + N, k.shape());
+  expect_shape(v.value(), k.shape(), "attention: v [B,M,D]");
   expect(heads > 0 && D % heads == 0, "attention: expected D divisible by H, got D = {}, H = {}", D,
          heads);
   expect(slopes.empty() || slopes.size() == heads,
          "attention: slopes [H]: expected none or H = {}, got {}", heads, slopes.size());
-  expect(causal || sight.window == 0,
-         "attention: sight: expected causal attention with a window, got window = {}",
-         sight.window);
-  const detail::AttentionPlan plan{B, N, heads, D / heads, causal, slopes, sight};
+  expect(causal || window.tokens == 0,
+         "attention: window: expected causal attention with a window, got window = {}",
+         window.tokens);
+  const detail::AttentionPlan plan{B, N, M, heads, D / heads, first, causal, slopes, window};
   const size_t H = heads, blocks = plan.query_blocks();
 
   Array y(q.shape()), lse({B, H, N});
-  // Later queries see more keys: neighbouring pieces take one block from either end.
-  parallel_for(B * H * blocks, 1, [&, H = H](size_t begin, size_t) {
-    const size_t group = begin / blocks, turn = begin % blocks;
-    const size_t block = turn % 2 == 0 ? turn / 2 : blocks - 1 - turn / 2;
-    detail::attend_block(plan, group / H, group % H, block * plan.kQueries, q.value(), k.value(),
-                         v.value(), y, lse);
-  });
+  if (N < plan.kFew)
+    parallel_for(B * H * N, 1, [&, N = N](size_t row, size_t) {
+      detail::attend_row(plan, row / N / H, row / N % H, row % N, q.value(), k.value(), v.value(),
+                         y, lse);
+    });
+  else  // Later queries see more keys: neighbouring pieces take one block from either end.
+    parallel_for(B * H * blocks, 1, [&](size_t begin, size_t) {
+      const size_t group = begin / blocks, turn = begin % blocks;
+      const size_t block = turn % 2 == 0 ? turn / 2 : blocks - 1 - turn / 2;
+      detail::attend_block(plan, group / H, group % H, block * plan.kQueries, q.value(), k.value(),
+                           v.value(), y, lse);
+    });
   counters.matrix_flops += 2 * 2 * B * H * plan.pairs() * plan.C;
 
   return record(
       "attention", y, {q, k, v},
       [q = q.value(), k = k.value(), v = v.value(), y, lse, plan](const Array& dy, Inputs in) {
         const size_t B = plan.B, N = plan.N, H = plan.H, C = plan.C;
+        expect(plan.M == N, "attention: gradients are those of whole sequences, got N = {}, M = {}",
+               N, plan.M);
         const size_t blocks = plan.query_blocks(), width = plan.width();
         // A piece owns sums of dk and dv over its blocks of queries. With few heads, a head is
         // several pieces: as many as keep eight threads busy, whatever their number is.

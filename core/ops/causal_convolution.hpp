@@ -1,4 +1,3 @@
-// core/ops/causal_convolution.hpp
 // causal_convolution: every feature mixes its own last k values.
 //
 //   y[b,n,d] = bias[d] + sum_j w[j,d] x[b,n-j,d]        j < k, nothing before the first token

@@ -1,4 +1,3 @@
-// core/ops/concat.hpp
 // concat: arrays one after the other along an axis.
 //
 //   x_0 [..,E_0,..], x_1 [..,E_1,..], ...  ->  y [..,E_0 + E_1 + ...,..]

@@ -1,4 +1,3 @@
-// core/ops/cross_entropy.hpp
 // cross_entropy: how surprised the logits are by the targets, in nats, averaged.
 //
 //   y = 1/S sum_r (log sum_v exp(logits[r,v]) - logits[r, targets[r]])     over the S rows scored
@@ -27,7 +26,7 @@ inline Var cross_entropy(const Var& logits, const Index& targets) {
          "cross_entropy: targets [...]: expected at least one scored row, got {} times -1", R);
 
   Array log_sums({R}, 0), losses({R}, 0);
-  parallel_for(R, 32, [&](size_t begin, size_t end) {
+  parallel_for(R, simd::row_grain(V), [&](size_t begin, size_t end) {
     for (size_t r = begin; r < end; ++r) {
       if (targets.data()[r] < 0) continue;
       const real* from = logits.value().row(r);
@@ -46,20 +45,21 @@ inline Var cross_entropy(const Var& logits, const Index& targets) {
                   const size_t V = logits.shape().last(), R = logits.shape().rows();
                   const real share = dy.item() / static_cast<real>(scored);
                   auto [dx, beta] = in.blend(0);
-                  parallel_for(R, 32, [&, &dx = dx, beta = beta](size_t begin, size_t end) {
-                    for (size_t r = begin; r < end; ++r) {
-                      const int32_t t = targets.data()[r];
-                      if (t >= 0) {
-                        const auto slope = [share, log_sum = log_sums.data()[r]](auto v) {
-                          return share * xsimd::exp(v - log_sum);
-                        };
-                        simd::blend_range(V, dx.row(r), beta, slope, logits.row(r));
-                        dx.row(r)[t] -= share;
-                      } else if (beta == 0) {
-                        std::fill_n(dx.row(r), V, real{0});
-                      }
-                    }
-                  });
+                  parallel_for(
+                      R, simd::row_grain(V), [&, &dx = dx, beta = beta](size_t begin, size_t end) {
+                        for (size_t r = begin; r < end; ++r) {
+                          const int32_t t = targets.data()[r];
+                          if (t >= 0) {
+                            const auto slope = [share, log_sum = log_sums.data()[r]](auto v) {
+                              return share * xsimd::exp(v - log_sum);
+                            };
+                            simd::blend_range(V, dx.row(r), beta, slope, logits.row(r));
+                            dx.row(r)[t] -= share;
+                          } else if (beta == 0) {
+                            std::fill_n(dx.row(r), V, real{0});
+                          }
+                        }
+                      });
                 });
 }
 

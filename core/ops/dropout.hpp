@@ -1,5 +1,4 @@
-// core/ops/dropout.hpp
-// dropout: forgets a random share of the elements, and scales the others up to keep the mean.
+// dropout: sets a random share of the elements to 0, and scales the others up to keep the mean.
 //
 //   y = x / (1 - rate) where u >= rate, else 0      u uniform in (0,1), drawn from `random`
 //   backward: dx = dy / (1 - rate) where u >= rate, else 0

@@ -1,4 +1,3 @@
-// core/ops/embedding.hpp
 // embedding: every token looks up its row of a table.
 //
 //   y[...,:] = table[tokens[...], :]      table [V,D], tokens [...] in [0,V)  ->  y [...,D]

@@ -1,4 +1,3 @@
-// core/ops/exp.hpp
 // exp: y = e^x, elementwise.      backward: dx = dy y
 #pragma once
 

@@ -1,4 +1,3 @@
-// core/ops/gather_rows.hpp
 // gather_rows: reader m reads the row it points at.
 //
 //   y[b,m,:] = x[b, to[b,m], :]          0 where to is -1 (reads nothing)
@@ -23,7 +22,7 @@ inline Var gather_rows(const Var& x, const Index& to) {
   counters.rows_read += B * M;
 
   Array y({B, M, D});
-  parallel_for(B * M, 64, [&, R = R, M = M, D = D](size_t begin, size_t end) {
+  parallel_for(B * M, simd::row_grain(D), [&, R = R, M = M, D = D](size_t begin, size_t end) {
     for (size_t m = begin; m < end; ++m) {
       const int32_t j = to.data()[m];
       if (j < 0)
@@ -39,15 +38,17 @@ inline Var gather_rows(const Var& x, const Index& to) {
     const size_t M = targets.readers_per_group();
     const Readers& readers = targets.readers();
     counters.rows_written += B * M;
-    parallel_for(B * R, 64, [&, &dx = dx, beta = beta, R = R, D = D](size_t begin, size_t end) {
-      for (size_t row = begin; row < end; ++row) {
-        auto m = readers.begin(row / R, row % R);
-        const auto last = readers.end(row / R, row % R);
-        if (beta == 0 && m == last) std::fill_n(dx.row(row), D, real{0});
-        if (beta == 0 && m != last) std::copy_n(dy.row(row / R * M + *m++), D, dx.row(row));
-        for (; m != last; ++m) simd::add_to(dx.row(row), dy.row(row / R * M + *m), D);
-      }
-    });
+    parallel_for(B * R, simd::row_grain(D),
+                 [&, &dx = dx, beta = beta, R = R, D = D](size_t begin, size_t end) {
+                   for (size_t row = begin; row < end; ++row) {
+                     auto m = readers.begin(row / R, row % R);
+                     const auto last = readers.end(row / R, row % R);
+                     if (beta == 0 && m == last) std::fill_n(dx.row(row), D, real{0});
+                     if (beta == 0 && m != last)
+                       std::copy_n(dy.row(row / R * M + *m++), D, dx.row(row));
+                     for (; m != last; ++m) simd::add_to(dx.row(row), dy.row(row / R * M + *m), D);
+                   }
+                 });
   });
 }
 

@@ -1,13 +1,14 @@
-// core/ops/gathered_attention.hpp
 // gathered_attention: every head scores its K candidates, selects, and reads what it selected.
 //
 //   s[b,n,h,k] = scale q[b,n,h,:] . key[b, j, h, :] + bias[b,n,h,k]       j = to[b,n,g,k]
 //   p = softmax over the k with to >= 0 of s / tau        (a token without candidates: all 0)
-//   w = p, or where `decided` the one-hot of argmax p (the first wins a tie)
+//   w = p, or where it is decided which slot wins, its one-hot
 //   z[b,n,h,:] = sum_k w[b,n,h,k] v[b, j, h, :]
-//   q, key, v [B,N,H C], bias [B,N,H,K], to [B,N,G,K] in [-1,N), G = H or 1 (shared) -> z [B,N,H C]
-//   backward, where decided with the gradient of the undecided p (straight-through: Bengio et al.
-//   2013, section 4):    dp_k = dz . v_j      ds_k = p_k (dp_k - sum_l p_l dp_l) / tau = dbias_k
+//   q [B,N,H C], key, v [B,M,H C], bias [B,N,H,K], to [B,N,G,K] in [-1,M), G = H or 1 (shared)
+//   -> z [B,N,H C]
+//   backward:   dp_k = dz . v_j      ds_k = p_k (dp_k - sum_l p_l dp_l) / tau = dbias_k
+//   where decided, either the same, as if nothing were (straight-through: Bengio et al. 2013,
+//   section 4), or that of p_won / stop(p_won) alone:   dp_won = dz . v_won / p_won, the others 0
 //     dq = scale sum_k ds_k key_j     dkey_j = scale sum ds_k q     dv_j = sum w_k dz
 //   the last two over all (n,k) that point at j, by the inverse index.
 //   cost: 2 B N G K rows read, and 3 more and 2 written backward; memory B N H K; never N x N.
@@ -29,10 +30,17 @@ struct Candidates {
   Index to, scored, read;
 };
 
+/// Which slot each head reads, [B,N,H], -1: none; empty: nothing is decided. The gradient is that
+/// of all probabilities, or of the chosen one only.
+struct Decision {
+  Index slot;
+  bool chosen_only = false;
+};
+
 namespace detail {
 
 /// Who reads each row, head by head, and by how much: a counting sort of the index, in the order of
-/// which the coefficients are laid out, so that whoever sums them reads straight on.
+/// which the coefficients are laid out, so that sums over them read memory in order.
 struct HeadReaders {
   struct Reader {
     uint32_t n;             // to[b,n,g,k] is the row
@@ -41,25 +49,26 @@ struct HeadReaders {
   using Starts = std::vector<uint32_t, PoolAllocator<uint32_t>>;
   using List = std::vector<Reader, PoolAllocator<Reader>>;
 
-  HeadReaders(const Candidates& candidates, const Array& ds, const Array& w) {
+  /// Of M rows in each sequence.
+  HeadReaders(const Candidates& candidates, size_t M, const Array& ds, const Array& w) : rows(M) {
     const auto [B, N, G, K] = dims<4>(candidates.to, "gathered_attention: to [B,N,G,K]");
     const size_t H = w.shape()[2];
-    rows = N, each = N * K;
+    each = N * K;
     expect(each < std::numeric_limits<uint32_t>::max(),
            "gathered_attention: to [B,N,G,K]: too many readers: N K = {}", each);
-    start.assign(B * H * (N + 1), 0);
+    start.assign(B * H * (M + 1), 0);
     reader.resize(std::max<size_t>(1, B * H * each));
     parallel_for(B * H, 1, [&, N = N, G = G, K = K](size_t list, size_t) {
       const size_t b = list / H, h = list % H;
-      uint32_t* from = &start[list * (N + 1)];
+      uint32_t* from = &start[list * (M + 1)];
       const auto row_of = [&](const Index& index, size_t n) {
         return index.row((b * N + n) * G + (G == 1 ? 0 : h));
       };
       for (size_t n = 0; n < N; ++n)
         for (size_t k = 0; k < K; ++k)
           if (const int32_t j = row_of(candidates.to, n)[k]; j >= 0) ++from[j + 1];
-      for (size_t j = 0; j < N; ++j) from[j + 1] += from[j];
-      Starts next(from, from + N);
+      for (size_t j = 0; j < M; ++j) from[j + 1] += from[j];
+      Starts next(from, from + M);
       Reader* const readers = &reader[0] + list * each;
       for (size_t n = 0; n < N; ++n) {
         const int32_t *to = row_of(candidates.to, n), *scored = row_of(candidates.scored, n),
@@ -134,20 +143,6 @@ inline void candidate_softmax(const real* s, const int32_t* to, size_t K, real t
   for (size_t k = 0; k < K; ++k) p[k] /= sum;
 }
 
-/// One-hot of the largest of p; zeros where all are. Throws Error(Fault::diverged) on NaN.
-inline void candidate_decision(const real* p, size_t K, real* w) {
-  size_t best = 0;
-  bool any = false;
-  for (size_t k = 0; k < K; ++k) {
-    if (std::isnan(p[k]))
-      fail(Fault::diverged, "gathered_attention: a score is not a number; the model has diverged");
-    if (p[k] > p[best]) best = k;
-    any |= p[k] > 0;
-  }
-  std::fill_n(w, K, real{0});
-  if (any) w[best] = 1;
-}
-
 /// rows[k] = the part of head h of the row to which candidate k points; `nowhere` for -1.
 inline void candidate_rows(const int32_t* to, size_t K, const real* base, size_t stride,
                            const real* nowhere, const real** rows) {
@@ -157,31 +152,31 @@ inline void candidate_rows(const int32_t* to, size_t K, const real* base, size_t
 
 }  // namespace detail
 
-/// `known`: the scores s, where the caller had to compute them to choose the candidates. Throws
-/// Error when shapes disagree, an index is outside [-1,N), or tau is not positive.
+/// `known`: the scores s, where the caller had to compute them to choose among the candidates.
+/// Throws Error when shapes disagree, an index is outside [-1,M), or tau is not positive.
 inline Var gathered_attention(const Var& q, const Var& key, const Var& v, const Var& bias,
                               const Candidates& candidates, real scale, real tau = 1,
-                              bool decided = false, const Array& known = {}) {
+                              const Decision& decision = {}, const Array& known = {}) {
   const auto [B, N, H, K] = dims<4>(bias.value(), "gathered_attention: bias [B,N,H,K]");
   const auto [Bt, Nt, G, Kt] = dims<4>(candidates.to, "gathered_attention: to [B,N,G,K]");
   const size_t D = dims<3>(q.value(), "gathered_attention: q [B,N,D]")[2];
-  expect_shape(v.value(), q.shape(), "gathered_attention: v [B,N,D]");
+  const size_t M = dims<3>(v.value(), "gathered_attention: v [B,M,D]")[1];
+  expect_shape(v.value(), key.shape(), "gathered_attention: v [B,M,D]");
+  if (!decision.slot.empty())
+    expect_shape(decision.slot, {B, N, H}, "gathered_attention: slot [B,N,H]");
   expect(Bt == B && Nt == N && Kt == K,
          "gathered_attention: to [B,N,G,K]: expected B, N, K as in bias {}, got {}", bias.shape(),
          candidates.to.shape());
   for (const Index* index : {&candidates.scored, &candidates.read})
     expect_shape(*index, candidates.to.shape(), "gathered_attention: scored and read [B,N,G,K]");
-  expect_below(candidates.to, N, "gathered_attention: to [B,N,G,K]", -1);
+  expect_below(candidates.to, M, "gathered_attention: to [B,N,G,K]", -1);
   expect(tau > 0, "gathered_attention: tau: expected a positive temperature, got {}", tau);
 
   Array s = known;
-  if (s.empty()) {
-    s = gathered_dot_scores(q.value(), key.value(), candidates.scored, H, scale);
-    simd::map(
-        s, [](auto dot, auto b) { return dot + b; }, s, bias.value());
-  }
+  if (s.empty())
+    s = gathered_dot_scores(q.value(), key.value(), candidates.scored, H, scale, bias.value());
   counters.rows_read += B * N * G * K;
-  Array z(q.shape()), p(s.shape()), w = decided ? Array(s.shape()) : p;
+  Array z(q.shape()), p(s.shape()), w = decision.slot.empty() ? p : zeros(s.shape());
   const bool all_read = candidates.read.data() == candidates.to.data();
   parallel_for(B * N, 16, [&, N = N, H = H, K = K, G = G](size_t begin, size_t end) {
     const size_t C = D / H;
@@ -190,9 +185,11 @@ inline Var gathered_attention(const Var& q, const Var& key, const Var& v, const 
       for (size_t h = 0; h < H; ++h) {
         const size_t row = n * H + h, shared = G == H ? row : n;
         detail::candidate_softmax(s.row(row), candidates.to.row(shared), K, tau, p.row(row));
-        if (decided) detail::candidate_decision(p.row(row), K, w.row(row));
+        const bool decided = !decision.slot.empty();
+        if (const int32_t won = decided ? decision.slot.data()[row] : -1; won >= 0)
+          w.row(row)[won] = 1;
         const int32_t* read = candidates.read.row(shared);
-        const real* base = v.value().row(n / N * N) + h * C;
+        const real* base = v.value().row(n / N * M) + h * C;
         const real* weight = w.row(row);
         real* to = z.row(n) + h * C;
         detail::candidate_rows(read, K, base, D, base, rows.data());
@@ -211,10 +208,11 @@ inline Var gathered_attention(const Var& q, const Var& key, const Var& v, const 
 
   return record(
       "gathered_attention", z, {q, key, v, bias},
-      [q = q.value(), key = key.value(), v = v.value(), candidates, p, w, scale, tau](
+      [q = q.value(), key = key.value(), v = v.value(), candidates, decision, p, w, scale, tau](
           const Array& dz, Inputs in) {
         const auto [B, N, H, K] = dims<4>(p, "gathered_attention: p [B,N,H,K]");
         const size_t G = candidates.to.shape()[2], D = q.shape().last(), C = D / H;
+        const size_t M = v.shape()[1];
         Array ds(p.shape()), dq(q.shape());
         counters.rows_read += 3 * B * N * G * K;
         counters.rows_written += 2 * B * N * G * K;
@@ -223,13 +221,19 @@ inline Var gathered_attention(const Var& q, const Var& key, const Var& v, const 
           std::vector<real> dp(simd::dots_room(K));
           for (size_t n = begin; n < end; ++n)
             for (size_t h = 0; h < H; ++h) {
-              const size_t row = n * H + h, shared = G == H ? row : n, base = n / N * N;
+              const size_t row = n * H + h, shared = G == H ? row : n, base = n / N * M;
               const int32_t *read = candidates.read.row(shared),
                             *scored = candidates.scored.row(shared);
               const real* of_head = v.row(base) + h * C;
               detail::candidate_rows(read, K, of_head, D, of_head, rows.data());
               simd::dots(dz.row(n) + h * C, rows.data(), K, C, dp.data());
               const real* weight = p.row(row);
+              if (const int32_t won = decision.chosen_only ? decision.slot.data()[row] : -1;
+                  won >= 0) {
+                const real through = dp[static_cast<size_t>(won)] / weight[won];
+                std::fill(dp.begin(), dp.end(), real{0});
+                dp[static_cast<size_t>(won)] = through;
+              }
               real mean = 0;
               for (size_t k = 0; k < K; ++k)
                 mean += weight[k] * (dp[k] = read[k] < 0 ? real{0} : dp[k]);
@@ -244,16 +248,16 @@ inline Var gathered_attention(const Var& q, const Var& key, const Var& v, const 
         });
         in.add(0, dq);
         if (in.wants(1) || in.wants(2)) {
-          const detail::HeadReaders readers(candidates, ds, w);
-          Array dkey(q.shape()), dv(q.shape());
-          // A head at a time, so that a row which everybody reads is shared out over the threads.
+          const detail::HeadReaders readers(candidates, M, ds, w);
+          Array dkey(key.shape()), dv(v.shape());
+          // A head at a time, so that a row with many readers is shared out over the threads.
           constexpr size_t kRows = 64;
-          const size_t blocks = (B * N + kRows - 1) / kRows;
+          const size_t blocks = (B * M + kRows - 1) / kRows;
           parallel_for(H * blocks, 1, [&, B = B, N = N, H = H](size_t piece, size_t) {
             const size_t h = piece / blocks, first = piece % blocks * kRows;
-            for (size_t row = first; row < std::min(first + kRows, B * N); ++row) {
-              const size_t b = row / N;
-              readers.sum(b * H + h, row % N, C, D, q.row(b * N) + h * C, dz.row(b * N) + h * C,
+            for (size_t row = first; row < std::min(first + kRows, B * M); ++row) {
+              const size_t b = row / M;
+              readers.sum(b * H + h, row % M, C, D, q.row(b * N) + h * C, dz.row(b * N) + h * C,
                           scale, dkey.row(row) + h * C, dv.row(row) + h * C);
             }
           });

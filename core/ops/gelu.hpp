@@ -1,6 +1,4 @@
-// core/ops/gelu.hpp
-// gelu: y = x P(x), elementwise; P(x) = (1 + erf(x / sqrt 2)) / 2, the normal distribution
-// function.
+// gelu: y = x P(x), elementwise; P(x) = (1 + erf(x / sqrt 2)) / 2, the normal distribution function
 //   backward: dx = dy (P(x) + x p(x)), p(x) = exp(-x^2 / 2) / sqrt(2 pi); recomputes P from x
 #pragma once
 

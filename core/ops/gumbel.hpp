@@ -1,4 +1,3 @@
-// core/ops/gumbel.hpp
 // gumbel: y = x + g, g = -log(-log u), u uniform in (0,1)      backward: dx = dy
 //
 //   With x = log p, the argmax of y is distributed as p (Gumbel 1954); softmax(y / tau) is its

@@ -1,4 +1,3 @@
-// core/ops/layer_norm.hpp
 // layer_norm: every row to mean 0 and variance 1, then scaled and shifted.
 //
 //   y[r,d] = gain[d] h[r,d] + bias[d]      h[r,d] = (x[r,d] - mean_r) / sqrt(variance_r + eps)
@@ -21,7 +20,7 @@ inline Var layer_norm(const Var& x, const Var& gain, const Var& bias, real eps =
   expect_shape(bias.value(), {D}, "layer_norm: bias [D]");
 
   Array y(x.shape()), means({R}), inverses({R});  // inverse: 1 / sqrt(variance + eps)
-  parallel_for(R, 32, [&](size_t begin, size_t end) {
+  parallel_for(R, simd::row_grain(D), [&](size_t begin, size_t end) {
     for (size_t r = begin; r < end; ++r) {
       const real* from = x.value().row(r);
       const real mean = simd::sum(from, D) / static_cast<real>(D);
@@ -42,38 +41,36 @@ inline Var layer_norm(const Var& x, const Var& gain, const Var& bias, real eps =
       "layer_norm", y, {x, gain, bias},
       [x = x.value(), gain = gain.value(), means, inverses](const Array& dy, Inputs in) {
         const size_t D = x.shape().last(), R = x.shape().rows();
+        const real share = 1 / static_cast<real>(D);
+        Array sums({2, D}, 0);  // dgain and dbias
+        Array* dx = nullptr;
+        real beta = 0;
         if (in.wants(0)) {
-          auto [dx, beta] = in.blend(0);
-          parallel_for(R, 32, [&, &dx = dx, beta = beta](size_t begin, size_t end) {
-            for (size_t r = begin; r < end; ++r) {
-              const real mean = means.data()[r], inverse = inverses.data()[r];
-              const real share = 1 / static_cast<real>(D);
-              const real mean_g = share * simd::dot(dy.row(r), gain.data(), D);
-              const real mean_gh =
-                  share * simd::sum_of(
-                              D,
-                              [&](auto g, auto w, auto v) { return g * w * (v - mean) * inverse; },
-                              dy.row(r), gain.data(), x.row(r));
-              simd::blend_range(
-                  D, dx.row(r), beta,
-                  [&](auto g, auto w, auto v) {
-                    return (g * w - mean_g - (v - mean) * inverse * mean_gh) * inverse;
-                  },
-                  dy.row(r), gain.data(), x.row(r));
-            }
-          });
+          const Inputs::Blend to = in.blend(0);
+          dx = &to.dx, beta = to.beta;
         }
-        if (in.wants(1))
-          simd::sum_rows(R, D, in.grad(1).data(), [&](size_t begin, size_t end, real* own) {
-            for (size_t r = begin; r < end; ++r)
-              simd::map_range(
-                  D, own,
-                  [mean = means.data()[r], inverse = inverses.data()[r]](auto s, auto g, auto v) {
-                    return s + g * (v - mean) * inverse;
-                  },
-                  own, dy.row(r), x.row(r));
-          });
-        if (in.wants(2)) simd::column_sums(dy.data(), R, D, in.grad(2).data());
+        simd::sum_rows(R, 2 * D, sums.data(), [&](size_t begin, size_t end, real* own) {
+          for (size_t r = begin; r < end; ++r) {
+            const real mean = means.data()[r], inverse = inverses.data()[r];
+            const auto h = [&](auto v) { return (v - mean) * inverse; };
+            const real *of_y = dy.row(r), *of_x = x.row(r);
+            simd::map_range(
+                D, own, [&](auto s, auto g, auto v) { return s + g * h(v); }, own, of_y, of_x);
+            simd::add_to(own + D, of_y, D);
+            if (!dx) continue;
+            const real mean_g = share * simd::dot(of_y, gain.data(), D);
+            const real mean_gh =
+                share * simd::sum_of(
+                            D, [&](auto g, auto w, auto v) { return g * w * h(v); }, of_y,
+                            gain.data(), of_x);
+            simd::blend_range(
+                D, dx->row(r), beta,
+                [&](auto g, auto w, auto v) { return (g * w - mean_g - h(v) * mean_gh) * inverse; },
+                of_y, gain.data(), of_x);
+          }
+        });
+        for (const size_t i : {1, 2})
+          if (in.wants(i)) simd::add_to(in.grad(i).data(), sums.row(i - 1), D);
       });
 }
 

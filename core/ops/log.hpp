@@ -1,4 +1,3 @@
-// core/ops/log.hpp
 // log: y = ln x, elementwise.      backward: dx = dy / x
 #pragma once
 

@@ -1,10 +1,9 @@
-// core/ops/log_softmax.hpp
 // log_softmax over the last axis, with a mask.
 //
 //   y[r,k] = x[r,k] - log sum_l exp(x[r,l])      over the k that are not masked
 //   x [...,K]  ->  y [...,K]; masked entries are the lowest finite number: exp gives 0 for it, and
-//   so does a product with 0, where minus infinity would give NaN backward: dx = dy - exp(y) sum_l
-//   dy_l        over the k that are not masked; 0 elsewhere
+//   so does a product with 0, where minus infinity would give NaN
+//   backward: dx = dy - exp(y) sum_l dy_l        over the k that are not masked; 0 elsewhere
 #pragma once
 
 #include "core/simd/row.hpp"
@@ -26,7 +25,7 @@ inline Var log_softmax(const Var& x, const Index& mask = {}) {
     for (size_t k = 0; k < K; ++k) row[k] = allowed[k] < 0 ? kMasked : row[k];
   };
   Array y(x.shape());
-  parallel_for(R, 64, [&](size_t begin, size_t end) {
+  parallel_for(R, simd::row_grain(K), [&](size_t begin, size_t end) {
     for (size_t r = begin; r < end; ++r) {
       const int32_t* allowed = mask.empty() ? nullptr : mask.row(r / share);
       real* to = y.row(r);
@@ -46,20 +45,21 @@ inline Var log_softmax(const Var& x, const Index& mask = {}) {
   return record("log_softmax", y, {x}, [y](const Array& dy, Inputs in) {
     const size_t K = y.shape().last();
     auto [dx, beta] = in.blend(0);
-    parallel_for(y.shape().rows(), 64, [&, &dx = dx, beta = beta](size_t begin, size_t end) {
-      for (size_t r = begin; r < end; ++r) {
-        const simd::Pack masked(std::numeric_limits<real>::lowest()), zero(real{0});
-        const real sum = simd::sum_of(
-            K, [&](auto g, auto u) { return xsimd::select(u > masked, g, zero); }, dy.row(r),
-            y.row(r));
-        simd::blend_range(
-            K, dx.row(r), beta,
-            [&](auto g, auto u) {
-              return xsimd::select(u > masked, g - xsimd::exp(u) * sum, zero);
-            },
-            dy.row(r), y.row(r));
-      }
-    });
+    parallel_for(y.shape().rows(), simd::row_grain(K),
+                 [&, &dx = dx, beta = beta](size_t begin, size_t end) {
+                   for (size_t r = begin; r < end; ++r) {
+                     const simd::Pack masked(std::numeric_limits<real>::lowest()), zero(real{0});
+                     const real sum = simd::sum_of(
+                         K, [&](auto g, auto u) { return xsimd::select(u > masked, g, zero); },
+                         dy.row(r), y.row(r));
+                     simd::blend_range(
+                         K, dx.row(r), beta,
+                         [&](auto g, auto u) {
+                           return xsimd::select(u > masked, g - xsimd::exp(u) * sum, zero);
+                         },
+                         dy.row(r), y.row(r));
+                   }
+                 });
   });
 }
 

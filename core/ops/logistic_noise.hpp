@@ -1,4 +1,3 @@
-// core/ops/logistic_noise.hpp
 // logistic_noise: y = x + log(u / (1 - u)), u uniform in (0,1)              backward: dx = dy
 //
 //   With x the logit of a gate, y > 0 as often as the gate is open: P(y > 0) = sigmoid(x).

@@ -1,4 +1,3 @@
-// core/ops/matmul.hpp
 // matmul: one matrix product for every leading index.
 //
 //   y[..,m,n] = sum_k a[..,m,k] b[..,k,n]      a [..,M,K], b [..,K,N]  ->  y [..,M,N]

@@ -1,4 +1,3 @@
-// core/ops/mul.hpp
 // mul: y = a b, elementwise; equal shapes.      backward: da = dy b, db = dy a
 #pragma once
 

@@ -1,4 +1,3 @@
-// core/ops/reshape.hpp
 // reshape: the same numbers in the same order under another shape; nothing is copied.
 #pragma once
 

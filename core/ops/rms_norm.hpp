@@ -1,4 +1,3 @@
-// core/ops/rms_norm.hpp
 // rms_norm: every row to mean square 1, then scaled.
 //
 //   y[r,d] = gain[d] x[r,d] / m_r      m_r = sqrt(mean_d x[r,d]^2 + eps)
@@ -20,7 +19,7 @@ inline Var rms_norm(const Var& x, const Var& gain, real eps = real(1e-5)) {
   expect_shape(gain.value(), {D}, "rms_norm: gain [D]");
 
   Array y(x.shape()), inverses({R});  // 1 / m_r
-  parallel_for(R, 32, [&](size_t begin, size_t end) {
+  parallel_for(R, simd::row_grain(D), [&](size_t begin, size_t end) {
     for (size_t r = begin; r < end; ++r) {
       const real* from = x.value().row(r);
       const real inverse = 1 / std::sqrt(simd::dot(from, from, D) / static_cast<real>(D) + eps);
@@ -35,32 +34,32 @@ inline Var rms_norm(const Var& x, const Var& gain, real eps = real(1e-5)) {
       "rms_norm", y, {x, gain},
       [x = x.value(), gain = gain.value(), inverses](const Array& dy, Inputs in) {
         const size_t D = x.shape().last(), R = x.shape().rows();
+        Array dgain({D}, 0);
+        Array* dx = nullptr;
+        real beta = 0;
         if (in.wants(0)) {
-          auto [dx, beta] = in.blend(0);
-          parallel_for(R, 32, [&, &dx = dx, beta = beta](size_t begin, size_t end) {
-            for (size_t r = begin; r < end; ++r) {
-              const real inverse = inverses.data()[r];
-              const real mean_gh = simd::sum_of(
-                                       D, [](auto g, auto w, auto v) { return g * w * v; },
-                                       dy.row(r), gain.data(), x.row(r)) *
-                                   inverse / static_cast<real>(D);
-              simd::blend_range(
-                  D, dx.row(r), beta,
-                  [&](auto g, auto w, auto v) { return (g * w - v * inverse * mean_gh) * inverse; },
-                  dy.row(r), gain.data(), x.row(r));
-            }
-          });
+          const Inputs::Blend to = in.blend(0);
+          dx = &to.dx, beta = to.beta;
         }
-        if (in.wants(1))
-          simd::sum_rows(R, D, in.grad(1).data(), [&](size_t begin, size_t end, real* own) {
-            for (size_t r = begin; r < end; ++r)
-              simd::map_range(
-                  D, own,
-                  [inverse = inverses.data()[r]](auto s, auto g, auto v) {
-                    return s + g * v * inverse;
-                  },
-                  own, dy.row(r), x.row(r));
-          });
+        simd::sum_rows(R, D, dgain.data(), [&](size_t begin, size_t end, real* own) {
+          for (size_t r = begin; r < end; ++r) {
+            const real inverse = inverses.data()[r];
+            const real *of_y = dy.row(r), *of_x = x.row(r);
+            simd::map_range(
+                D, own, [&](auto s, auto g, auto v) { return s + g * v * inverse; }, own, of_y,
+                of_x);
+            if (!dx) continue;
+            const real mean_gh =
+                simd::sum_of(
+                    D, [](auto g, auto w, auto v) { return g * w * v; }, of_y, gain.data(), of_x) *
+                inverse / static_cast<real>(D);
+            simd::blend_range(
+                D, dx->row(r), beta,
+                [&](auto g, auto w, auto v) { return (g * w - v * inverse * mean_gh) * inverse; },
+                of_y, gain.data(), of_x);
+          }
+        });
+        in.add(1, dgain);
       });
 }
 

@@ -1,12 +1,11 @@
-// core/ops/rotary.hpp
-// rotary: turns pairs of features by an angle that grows with the position (RoPE), so that the
-// product of a turned query and a turned key depends on the features and on how far they are apart.
+// rotary: rotates pairs of features by an angle that grows with the position (RoPE). The product of
+// a rotated query and a rotated key then depends on the features and on how far they are apart.
 //
 //   y[b,n,h,c]       = x[b,n,h,c] cos(n w_c) - x[b,n,h,c + C/2] sin(n w_c)        c < C/2
-//   y[b,n,h,c + C/2] = x[b,n,h,c + C/2] cos(n w_c) + x[b,n,h,c] sin(n w_c)        w_c =
-//   base^(-2c/C)
+//   y[b,n,h,c + C/2] = x[b,n,h,c + C/2] cos(n w_c) + x[b,n,h,c] sin(n w_c)
+//   w_c = base^(-2c/C)
 //   x [B,N,H C] (a head is a slice of the last axis), C even  ->  y [B,N,H C]
-//   backward: dy turned by the opposite angles
+//   backward: dy rotated by the opposite angles
 //   Su et al., "RoFormer", 2021, section 3.2.2, with the two halves of a head as the pairs.
 #pragma once
 
@@ -19,7 +18,7 @@ namespace gnomon {
 namespace detail {
 
 /// `direction`: 1 or -1.
-inline Array turned(const Array& x, size_t heads, size_t first, double base, double direction) {
+inline Array rotated(const Array& x, size_t heads, size_t first, double base, double direction) {
   const auto [B, N, D] = dims<3>(x, "rotary: x [B,N,D]");
   const size_t C = D / heads, half = C / 2;
   Array y(x.shape());
@@ -67,9 +66,9 @@ inline Var rotary(const Var& x, size_t heads, size_t first = 0, double base = 10
   const auto [B, N, D] = dims<3>(x.value(), "rotary: x [B,N,D]");
   expect(heads > 0 && D % heads == 0 && D / heads % 2 == 0,
          "rotary: expected D divisible by H and an even C = D / H, got D = {}, H = {}", D, heads);
-  return record("rotary", detail::turned(x.value(), heads, first, base, 1), {x},
+  return record("rotary", detail::rotated(x.value(), heads, first, base, 1), {x},
                 [heads, first, base](const Array& dy, Inputs in) {
-                  in.add(0, detail::turned(dy, heads, first, base, -1));
+                  in.add(0, detail::rotated(dy, heads, first, base, -1));
                 });
 }
 

@@ -1,4 +1,3 @@
-// core/ops/scale.hpp
 // scale: y = factor x, elementwise.      backward: dx = factor dy
 #pragma once
 

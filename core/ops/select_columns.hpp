@@ -1,4 +1,3 @@
-// core/ops/select_columns.hpp
 // select_columns: the same columns of every row.
 //
 //   y[...,k] = x[..., columns[k]]      x [...,T], columns [K] in [0,T)  ->  y [...,K]

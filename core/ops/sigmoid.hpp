@@ -1,4 +1,3 @@
-// core/ops/sigmoid.hpp
 // sigmoid: y = 1 / (1 + e^-x), elementwise.      backward: dx = dy y (1 - y)
 #pragma once
 

@@ -1,8 +1,7 @@
-// core/ops/slice.hpp
 // slice: the part [begin, end) of one axis.
 //
-//   x [..,E,..]  ->  y [..,end - begin,..]      backward: dy goes back where it was cut, 0
-//   elsewhere
+//   x [..,E,..]  ->  y [..,end - begin,..]
+//   backward: dy goes back where it was cut, 0 elsewhere
 #pragma once
 
 #include "core/simd/strided.hpp"

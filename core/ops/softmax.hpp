@@ -1,4 +1,3 @@
-// core/ops/softmax.hpp
 // softmax over the last axis, at a temperature, with a mask.
 //
 //   y[r,k] = exp(x[r,k] / tau) / sum_l exp(x[r,l] / tau)     over the k that are not masked
@@ -23,7 +22,7 @@ inline Var softmax(const Var& x, const Index& mask = {}, real tau = 1) {
   const size_t share = mask.empty() ? 1 : R / mask.shape().rows();
 
   Array y(x.shape());
-  parallel_for(R, 64, [&](size_t begin, size_t end) {
+  parallel_for(R, simd::row_grain(K), [&](size_t begin, size_t end) {
     for (size_t r = begin; r < end; ++r) {
       const real* from = x.value().row(r);
       real* to = y.row(r);
@@ -51,14 +50,15 @@ inline Var softmax(const Var& x, const Index& mask = {}, real tau = 1) {
   return record("softmax", y, {x}, [y, tau](const Array& dy, Inputs in) {
     const size_t K = y.shape().last();
     auto [dx, beta] = in.blend(0);
-    parallel_for(y.shape().rows(), 64, [&, &dx = dx, beta = beta](size_t begin, size_t end) {
-      for (size_t r = begin; r < end; ++r) {
-        const real mean = simd::dot(dy.row(r), y.row(r), K);
-        simd::blend_range(
-            K, dx.row(r), beta, [&](auto g, auto p) { return p * (g - mean) * (1 / tau); },
-            dy.row(r), y.row(r));
-      }
-    });
+    parallel_for(
+        y.shape().rows(), simd::row_grain(K), [&, &dx = dx, beta = beta](size_t begin, size_t end) {
+          for (size_t r = begin; r < end; ++r) {
+            const real mean = simd::dot(dy.row(r), y.row(r), K);
+            simd::blend_range(
+                K, dx.row(r), beta, [&](auto g, auto p) { return p * (g - mean) * (1 / tau); },
+                dy.row(r), y.row(r));
+          }
+        });
   });
 }
 

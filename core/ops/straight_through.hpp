@@ -1,37 +1,24 @@
-// core/ops/straight_through.hpp
 // straight_through: decides, and lets the gradient pass as if nothing had been decided.
 //
-//   y[r,:] = one-hot of argmax_k p[r,k]      p [...,K]  ->  y [...,K]
-//   The lowest index wins ties; a row of zeros (nothing to choose from) stays a row of zeros.
+//   y[r,:] = one-hot of chosen[r], zeros where it is -1      p [...,K], chosen [...]  ->  y [...,K]
 //   backward: dp = dy, that of the identity: a declared surrogate, not the derivative (which is 0).
 //   Bengio, Leonard, Courville, "Estimating or propagating gradients through stochastic neurons"
 //   (2013), section 4.
 #pragma once
 
-#include "core/parallel.hpp"
 #include "core/tape.hpp"
 
 namespace gnomon {
 
-/// Throws Error(Fault::diverged) when p holds a NaN.
-inline Var straight_through(const Var& p) {
-  const size_t K = p.shape().last();
+/// Throws Error when there is not one choice for each row, in [-1,K).
+inline Var straight_through(const Var& p, const Index& chosen) {
+  expect(chosen.size() == p.shape().rows(),
+         "straight_through: chosen [...]: expected one for each row of p {}, got shape {}",
+         p.shape(), chosen.shape());
+  expect_below(chosen, p.shape().last(), "straight_through: chosen [...]", -1);
   Array y = zeros(p.shape());
-  parallel_for(p.shape().rows(), 64, [&](size_t begin, size_t end) {
-    for (size_t r = begin; r < end; ++r) {
-      const real* row = p.value().row(r);
-      size_t best = 0;
-      bool all_zero = true;
-      for (size_t k = 0; k < K; ++k) {
-        if (std::isnan(row[k]))
-          fail(Fault::diverged,
-               "straight_through: p [...,K]: expected numbers, got NaN in row {} at {}", r, k);
-        if (row[k] > row[best]) best = k;
-        all_zero = all_zero && row[k] == 0;
-      }
-      if (!all_zero) y.row(r)[best] = 1;
-    }
-  });
+  for (size_t r = 0; r < chosen.size(); ++r)
+    if (const int32_t k = chosen.data()[r]; k >= 0) y.row(r)[k] = 1;
   return record("straight_through", y, {p}, [](const Array& dy, Inputs in) { in.add(0, dy); });
 }
 

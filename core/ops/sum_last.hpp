@@ -1,4 +1,3 @@
-// core/ops/sum_last.hpp
 // sum_last: y[...] = sum_k x[...,k]      x [...,K]  ->  y [...]      backward: dx[...,k] = dy[...]
 #pragma once
 

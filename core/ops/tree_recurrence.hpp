@@ -5,6 +5,8 @@
 //   (g_0, ..., g_R, c)[n,:] = M u[n,:] + m                   then softmax over the g, per element
 //   s[n,:] = sum_k g_k s[to[n,k],:] + g_R tanh(c)            a weighted mean: within (-1, 1)
 //   x [B,N,F], to [B,N,R] with -1 <= to[b,n] < n, U [F,R D], M [(R + 2) D,F], m [(R + 2) D]
+//   in the middle of sequences token n stands at position first + n, and `earlier` [B,P,D], P >=
+//   first, holds the states before (no gradient then)
 //   -> s [B,N,D]   cost: 2 B N F D (2 R + 2) flops, B N R rows read; serial in n, parallel over b
 //   backward: from the last token to the first, each giving to those that it read; the gradients of
 //   U, M and m are one product each over all tokens.
@@ -15,7 +17,6 @@
 
 #include "core/counters.hpp"
 #include "core/gemm.hpp"
-#include "core/ops/silu.hpp"
 #include "core/simd/sums.hpp"
 #include "core/tape.hpp"
 
@@ -28,6 +29,14 @@ struct TreeWeights {
 };
 
 namespace detail {
+
+/// On registers: silu(x) = x / (1 + e^-x) (Elfwing et al., "Sigmoid-weighted linear units", 2018),
+/// and how a gradient g goes back through it.
+constexpr auto silu_value = [](auto x) { return x / (real{1} + xsimd::exp(-x)); };
+constexpr auto silu_slope = [](auto g, auto x) {
+  const auto s = real{1} / (real{1} + xsimd::exp(-x));
+  return g * s * (real{1} + x * (real{1} - s));
+};
 
 /// One token. z [(R + 2) D]: M u, in; the gates and tanh(c), out. r [R D]: what was read. -> s [D]
 inline void join(size_t R, size_t D, const real* m, const real* r, real* z, real* s) {
@@ -66,20 +75,9 @@ inline void join_back(size_t R, size_t D, const real* r, const real* z, const re
 
 }  // namespace detail
 
-/// The next state [D] of one sequence, without a tape: x [F] of its token and the rows r [R D].
-inline Array tree_recurrence_step(const Array& x, const Array& r, const TreeWeights& by) {
-  const size_t F = x.size(), G = by.gate_bias.value().size(), width = r.size();
-  const size_t D = (G - width) / 2, R = width / D;
-  Array v = x.clone(), z({G}), s({D});
-  gemm(1, F, width, {r.data(), width}, {by.read.value().data(), width, true}, v.data(), F, 1);
-  const Array u = simd::mapped(silu_value, v);
-  gemm(1, G, F, {u.data(), F}, {by.gates.value().data(), F, true}, z.data(), G);
-  detail::join(R, D, by.gate_bias.value().data(), r.data(), z.data(), s.data());
-  return s;
-}
-
 /// Throws Error when shapes disagree or a token reads itself or beyond.
-inline Var tree_recurrence(const Var& x, const Index& to, const TreeWeights& by) {
+inline Var tree_recurrence(const Var& x, const Index& to, const TreeWeights& by,
+                           const Array& earlier = {}, size_t first = 0) {
   const auto [B, N, F] = dims<3>(x.value(), "tree_recurrence: x [B,N,F]");
   const auto [Bt, Nt, R] = dims<3>(to, "tree_recurrence: to [B,N,R]");
   const size_t G = by.gate_bias.value().size(), D = G / (R + 2);
@@ -89,12 +87,15 @@ inline Var tree_recurrence(const Var& x, const Index& to, const TreeWeights& by)
   expect_shape(by.read.value(), {F, R * D}, "tree_recurrence: U [F,R D]");
   expect_shape(by.gates.value(), {G, F}, "tree_recurrence: M [(R+2)D,F]");
   for (size_t e = 0; e < to.size(); ++e) {
-    const auto n = static_cast<int32_t>(e / R % N), j = to.data()[e];
+    const auto n = static_cast<int32_t>(first + e / R % N), j = to.data()[e];
     expect(j >= -1 && j < n,
            "tree_recurrence: to [B,N,R]: expected -1 to {} at token {}, got {}; a token reads "
            "earlier ones only",
            n - 1, n, j);
   }
+  const size_t P = first == 0 ? 0 : dims<3>(earlier, "tree_recurrence: earlier [B,P,D]")[1];
+  expect(P >= first, "tree_recurrence: earlier [B,P,D]: expected {} states, got shape {}", first,
+         earlier.shape());
   counters.rows_read += B * N * R;
 
   Array s({B, N, D}), r({B, N, R * D}, 0), v = x.value().clone(), u({B, N, F}), z({B, N, G});
@@ -105,18 +106,20 @@ inline Var tree_recurrence(const Var& x, const Index& to, const TreeWeights& by)
   };
   parallel_for(B, kSequences, [&, N = N, F = F, R = R](size_t begin, size_t end) {
     for (size_t n = 0; n < N; ++n) {
-      const size_t first = begin * N + n;
-      for (size_t row = first; row < end * N; row += N)
+      const size_t top = begin * N + n;
+      for (size_t row = top; row < end * N; row += N)
         for (size_t k = 0; k < R; ++k)
-          if (const int32_t j = to.row(row)[k]; j >= 0)
-            std::copy_n(s.row(row - n + static_cast<size_t>(j)), D, r.row(row) + k * D);
-      gemm(end - begin, F, R * D, at(r, first), {by.read.value().data(), R * D, true}, v.row(first),
+          if (const int32_t read = to.row(row)[k]; read >= 0) {
+            const auto j = static_cast<size_t>(read);
+            std::copy_n(j < first ? earlier.row(row / N * P + j) : s.row(row / N * N + j - first),
+                        D, r.row(row) + k * D);
+          }
+      gemm(end - begin, F, R * D, at(r, top), {by.read.value().data(), R * D, true}, v.row(top),
            N * F, 1);
-      for (size_t row = first; row < end * N; row += N)
-        simd::map_range(F, u.row(row), silu_value, v.row(row));
-      gemm(end - begin, G, F, at(u, first), {by.gates.value().data(), F, true}, z.row(first),
-           N * G);
-      for (size_t row = first; row < end * N; row += N)
+      for (size_t row = top; row < end * N; row += N)
+        simd::map_range(F, u.row(row), detail::silu_value, v.row(row));
+      gemm(end - begin, G, F, at(u, top), {by.gates.value().data(), F, true}, z.row(top), N * G);
+      for (size_t row = top; row < end * N; row += N)
         detail::join(R, D, by.gate_bias.value().data(), r.row(row), z.row(row), s.row(row));
     }
   });
@@ -126,20 +129,22 @@ inline Var tree_recurrence(const Var& x, const Index& to, const TreeWeights& by)
       [=, U = by.read.value(), M = by.gates.value()](const Array& dy, Inputs in) {
         const auto [B, N, R] = dims<3>(to, "tree_recurrence: to [B,N,R]");
         const size_t D = s.shape().last(), F = v.shape().last(), G = z.shape().last();
+        expect(first == 0,
+               "tree_recurrence: gradients are those of whole sequences, got first = {}", first);
         Array ds = dy.clone(), dv(v.shape()), dz(z.shape());
         counters.rows_written += B * N * R;
         parallel_for(B, kSequences, [&, N = N, R = R](size_t begin, size_t end) {
           const size_t count = end - begin;
           Array dr({count, R * D});
           for (size_t n = N; n-- > 0;) {
-            const size_t first = begin * N + n;
-            for (size_t b = 0, row = first; b < count; ++b, row += N)
+            const size_t top = begin * N + n;
+            for (size_t b = 0, row = top; b < count; ++b, row += N)
               detail::join_back(R, D, r.row(row), z.row(row), ds.row(row), dz.row(row), dr.row(b));
-            gemm(count, F, G, at(dz, first), {M.data(), F}, dv.row(first), N * F);
-            for (size_t row = first; row < end * N; row += N)
-              simd::map_range(F, dv.row(row), silu_slope, dv.row(row), v.row(row));
-            gemm(count, R * D, F, at(dv, first), {U.data(), R * D}, dr.data(), R * D, 1);
-            for (size_t b = 0, row = first; b < count; ++b, row += N)
+            gemm(count, F, G, at(dz, top), {M.data(), F}, dv.row(top), N * F);
+            for (size_t row = top; row < end * N; row += N)
+              simd::map_range(F, dv.row(row), detail::silu_slope, dv.row(row), v.row(row));
+            gemm(count, R * D, F, at(dv, top), {U.data(), R * D}, dr.data(), R * D, 1);
+            for (size_t b = 0, row = top; b < count; ++b, row += N)
               for (size_t k = 0; k < R; ++k)
                 if (const int32_t j = to.row(row)[k]; j >= 0)
                   simd::add_to(ds.row(row - n + static_cast<size_t>(j)), dr.row(b) + k * D, D);

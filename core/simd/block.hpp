@@ -1,4 +1,3 @@
-// core/simd/block.hpp
 // A small matrix product on blocks that live in the first cache, for ops that fuse several products
 // and cannot afford a library call on each. On a core with 32 wide registers it runs at the speed
 // of a large library product, at 64 x 64 x 32, where the library reaches 0.6 to 0.8 of that.

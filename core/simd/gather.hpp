@@ -1,4 +1,3 @@
-// core/simd/gather.hpp
 // Kernels on a handful of rows that lie anywhere, on the calling thread: the inner loops of
 // everything that points. Sums run in an order that depends on the width only.
 #pragma once

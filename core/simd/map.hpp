@@ -1,4 +1,3 @@
-// core/simd/map.hpp
 // Elementwise loops: y_e = f(x_e, ...), written once for a SIMD register of elements.
 #pragma once
 
@@ -13,6 +12,18 @@ using Pack = xsimd::batch<real>;  // as many elements as one register holds
 constexpr size_t kLanes = Pack::size;
 constexpr size_t kElementGrain = 16384;  // elements in one piece of work
 
+/// Rows of n numbers in one piece of work, where each number costs more than one that is mapped.
+constexpr size_t row_grain(size_t n) {
+  return std::max<size_t>(1, kElementGrain / 2 / std::max<size_t>(1, n));
+}
+
+/// The first `count` numbers, fewer than a register has, and zeros behind them.
+inline Pack load_first(const real* from, size_t count) {
+  alignas(64) real rest[kLanes] = {};
+  std::copy_n(from, count, rest);
+  return Pack::load_aligned(rest);
+}
+
 /// y[0..n) = f(x[0..n)...), on the calling thread. The ragged end goes through the same register
 /// code, so an element's bits do not depend on where in the array it stands.
 template <class F, class... X>
@@ -20,13 +31,8 @@ void map_range(size_t n, real* y, F&& f, const X*... x) {
   size_t e = 0;
   for (; e + kLanes <= n; e += kLanes) f(Pack::load_unaligned(x + e)...).store_unaligned(y + e);
   if (e == n) return;
-  [[maybe_unused]] const auto load_rest = [&](const real* from) {
-    alignas(64) real rest[kLanes] = {};
-    std::copy(from + e, from + n, rest);
-    return Pack::load_aligned(rest);
-  };
   alignas(64) real rest[kLanes];
-  f(load_rest(x)...).store_aligned(rest);
+  f(load_first(x + e, n - e)...).store_aligned(rest);
   std::copy_n(rest, n - e, y + e);
 }
 

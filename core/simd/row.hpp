@@ -1,4 +1,3 @@
-// core/simd/row.hpp
 // Kernels on one row of n contiguous numbers, on the calling thread. Sums run in a fixed order
 // that depends on n only (xsimd::reduce of version 8 reads out of bounds, and its order depends on
 // the alignment: it is not used).
@@ -39,13 +38,8 @@ real sum_of(size_t n, F&& f, const X*... x) {
   for (; e + kLanes <= n; e += kLanes) a += f(Pack::load_unaligned(x + e)...);
   real sum = lanes_sum(a);
   if (e == n) return sum;
-  const auto load_rest = [&](const real* from) {
-    alignas(64) real rest[kLanes] = {};
-    std::copy(from + e, from + n, rest);
-    return Pack::load_aligned(rest);
-  };
   alignas(64) real rest[kLanes];
-  f(load_rest(x)...).store_aligned(rest);
+  f(load_first(x + e, n - e)...).store_aligned(rest);
   for (size_t r = 0; r < n - e; ++r) sum += rest[r];
   return sum;
 }

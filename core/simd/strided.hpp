@@ -1,4 +1,3 @@
-// core/simd/strided.hpp
 // A block of rows inside a wider array: what joining and cutting arrays along an axis consists of.
 #pragma once
 

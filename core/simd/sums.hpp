@@ -1,6 +1,5 @@
-// core/simd/sums.hpp
-// Sums over many rows or over everything, in parallel and with the same bits on any number of
-// threads: fixed pieces each sum what they own, then the partial sums are added in order.
+// Sums over many rows, in parallel and with the same bits on any number of threads: fixed pieces
+// each sum what they own, then the partial sums are added in order.
 #pragma once
 
 #include "core/simd/row.hpp"
@@ -36,17 +35,6 @@ inline void column_sums(const real* x, size_t R, size_t n, real* sum) {
     }
     for (; r < end; ++r) add_to(own, x + r * n, n);
   });
-}
-
-/// The sum of all elements.
-inline real total(const Array& x) {
-  Array partial({(x.size() + kElementGrain - 1) / kElementGrain});
-  parallel_for(x.size(), kElementGrain, [&](size_t begin, size_t end) {
-    partial.data()[begin / kElementGrain] = sum(x.data() + begin, end - begin);
-  });
-  double all = 0;
-  for (const real p : partial) all += double{p};
-  return static_cast<real>(all);
 }
 
 }  // namespace gnomon::simd

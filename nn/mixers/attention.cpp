@@ -1,12 +1,9 @@
 #include "nn/mixers/attention.hpp"
 
-#include "core/counters.hpp"
 #include "core/ops/add.hpp"
-#include "core/ops/attention.hpp"
 #include "core/ops/matmul.hpp"
 #include "core/ops/rotary.hpp"
 #include "core/ops/scale.hpp"
-#include "core/ops/slice.hpp"
 #include "core/ops/softmax.hpp"
 #include "core/ops/split_heads.hpp"
 
@@ -14,63 +11,38 @@ namespace gnomon {
 namespace {
 
 /// Does query i see key j <= i?
-bool seen(Sight sight, size_t i, size_t j) {
-  return sight.window == 0 || i - j < sight.window || j < sight.globals;
+bool seen(AttentionWindow window, size_t i, size_t j) {
+  return window.tokens == 0 || i - j < window.tokens || j < window.globals;
 }
 
-/// Entry [b,h,i,j] is -1 where key j comes after query i, or is out of its sight.
-Index causal_mask(const Shape& scores, Sight sight) {
-  const size_t N = scores.last();
+/// Entry [b,h,i,j] is -1 where key j comes after query i, or is outside of its window.
+Index causal_mask(const Shape& scores, AttentionWindow window, size_t first) {
+  const size_t N = scores[2], M = scores.last();
   Index mask(scores);
-  parallel_for(scores.rows(), 64, [&](size_t begin, size_t end) {
-    for (size_t r = begin; r < end; ++r)
-      for (size_t j = 0; j < N; ++j) mask.row(r)[j] = j <= r % N && seen(sight, r % N, j) ? 0 : -1;
-  });
+  for (size_t r = 0; r < scores.rows(); ++r)
+    for (size_t j = 0, i = first + r % N; j < M; ++j)
+      mask.row(r)[j] = j <= i && seen(window, i, j) ? 0 : -1;
   return mask;
 }
 
 /// Entry [b,h,i,j] is -slope_h |i - j|.
-Array distance_bias(const Shape& scores, const std::vector<real>& slopes) {
-  const size_t N = scores.last();
+Array distance_bias(const Shape& scores, const std::vector<real>& slopes, size_t first) {
+  const size_t N = scores[2], M = scores.last();
   Array bias(scores);
-  parallel_for(scores.rows(), 64, [&](size_t begin, size_t end) {
-    for (size_t r = begin; r < end; ++r)
-      for (size_t j = 0; j < N; ++j)
-        bias.row(r)[j] = -slopes[r / N % slopes.size()] *
-                         std::abs(static_cast<real>(r % N) - static_cast<real>(j));
-  });
+  for (size_t r = 0; r < scores.rows(); ++r)
+    for (size_t j = 0; j < M; ++j)
+      bias.row(r)[j] = -slopes[r / N % slopes.size()] *
+                       std::abs(static_cast<real>(first + r % N) - static_cast<real>(j));
   return bias;
 }
 
-/// One token's query against the keys so far that it sees: y_h = sum_j p_hj v_j, p = softmax over
-/// j of q_h . k_j / sqrt(C) - slope_h (n - j).
-Array attend(const Array& q, const Rows& keys, const Rows& values, size_t heads,
-             const std::vector<real>& slopes, Sight sight) {
-  const size_t n = keys.size() - 1, D = q.size(), C = D / heads;
-  const real scale = 1 / std::sqrt(static_cast<real>(C));
-  std::vector<size_t> at;  // the keys
-  const size_t recent = sight.window == 0 ? 0 : n + 1 - std::min(n + 1, sight.window);
-  for (size_t j = 0; j < std::min(sight.globals, recent); ++j) at.push_back(j);
-  for (size_t j = recent; j <= n; ++j) at.push_back(j);
-  Array y(q.shape(), 0);
-  counters.matrix_flops += 2 * 2 * at.size() * D;
-  parallel_for(heads, 1, [&](size_t h, size_t) {
-    std::vector<real> weights(at.size());
-    for (size_t m = 0; m < at.size(); ++m) {
-      weights[m] = scale * simd::dot(q.data() + h * C, keys[at[m]] + h * C, C);
-      if (!slopes.empty()) weights[m] -= slopes[h] * static_cast<real>(n - at[m]);
-    }
-    const real top = simd::max(weights.data(), at.size());
-    real sum = 0;
-    for (size_t m = 0; m < at.size(); ++m) {
-      const real weight = std::exp(weights[m] - top);
-      sum += weight;
-      simd::add_scaled(y.data() + h * C, weight, values[at[m]] + h * C, C);
-    }
-    for (size_t c = 0; c < C; ++c) y.data()[h * C + c] /= sum;
-  });
-  return y;
-}
+/// Keys and values of all tokens so far: 2 D numbers each.
+struct KeyValueCache final : StateOf<KeyValueCache> {
+  KeyValueCache(size_t sequences, size_t width)
+      : keys(sequences, width), values(sequences, width) {}
+  auto parts() { return std::tie(keys, values); }
+  Cache<real> keys, values;
+};
 
 class AttentionKind final : public MixerKind {
  public:
@@ -78,6 +50,7 @@ class AttentionKind final : public MixerKind {
     f.choice("attention", attention_, {"fused", "composed"},
              "streaming softmax in O(N) memory, or the readable reference with N x N scores");
   }
+  bool takes(const std::string&) const override { return true; }
   std::unique_ptr<Mixer> make(const MixerPlace& place) const override {
     return std::make_unique<MultiHeadAttention>(place, attention_ == "fused");
   }
@@ -93,12 +66,13 @@ const Registration<MixerKind> kAttention{
 }  // namespace
 
 Var composed_attention(const Var& q, const Var& k, const Var& v, size_t heads, bool causal,
-                       const std::vector<real>& slopes, Sight sight) {
+                       const std::vector<real>& slopes, AttentionWindow window, size_t first) {
   const real width = static_cast<real>(q.shape().last() / heads);
   Var scores = scale(matmul(split_heads(q, heads), split_heads(k, heads), false, true),
-                     1 / std::sqrt(width));  // [B,H,N,N]
-  if (!slopes.empty()) scores = add(scores, distance_bias(scores.shape(), slopes));
-  const Var weights = softmax(scores, causal ? causal_mask(scores.shape(), sight) : Index());
+                     1 / std::sqrt(width));  // [B,H,N,M]
+  if (!slopes.empty()) scores = add(scores, distance_bias(scores.shape(), slopes, first));
+  const Var weights =
+      softmax(scores, causal ? causal_mask(scores.shape(), window, first) : Index());
   return merge_heads(matmul(weights, split_heads(v, heads)));
 }
 
@@ -110,53 +84,38 @@ std::vector<real> alibi_slopes(size_t heads) {
   return slopes;
 }
 
-MultiHeadAttention::MultiHeadAttention(const MixerPlace& place, bool fused, Sight sight)
+MultiHeadAttention::MultiHeadAttention(const MixerPlace& place, bool fused, AttentionWindow window)
     : width_(place.width),
       heads_(place.heads),
       fused_(fused),
-      turned_(place.position == "rope"),
+      rope_(place.position == "rope"),
       slopes_(place.position == "alibi" ? alibi_slopes(place.heads) : std::vector<real>()),
-      sight_(sight),
+      window_(window),
       weight_(param("projection.weight", {3 * place.width, place.width},
                     init::uniform(1 / std::sqrt(static_cast<double>(place.width))))),
       bias_(param("projection.bias", {3 * place.width},
                   init::uniform(1 / std::sqrt(static_cast<double>(place.width))))),
-      output_(add<Linear>("output", place.width, place.width)) {
-  if (turned_ && place.width / place.heads % 2 != 0)
-    fail_option("position", "rope needs heads of even width, got --width {} and --heads {}",
+      output_(part<Linear>("output", place.width, place.width)) {
+  if (rope_ && place.width / place.heads % 2 != 0)
+    fail_option("position", "rope needs heads of even width, got width {} and heads {}",
                 place.width, place.heads);
 }
 
-// The weight is cut, not the product: it is the smaller of the two.
-Var MultiHeadAttention::projected(const Var& a, size_t part) const {
-  const size_t begin = part * width_, end = begin + width_;
-  return affine(a, slice(weight_, 0, begin, end), slice(bias_, 0, begin, end));
-}
-
-MultiHeadAttention::Queried MultiHeadAttention::queried(const Var& a, size_t first) const {
-  Queried all{projected(a, 0), projected(a, 1), projected(a, 2)};
-  if (turned_) {
-    all.q = rotary(all.q, heads_, first);
-    all.k = rotary(all.k, heads_, first);
+Mixed MultiHeadAttention::operator()(const Var& a, const PreviousPointers&, Context& context,
+                                     State* state) const {
+  std::vector<Var> of_a = affine_all(a, {{weight_, bias_, 3}});
+  Var q = std::move(of_a[0]), k = std::move(of_a[1]), v = std::move(of_a[2]);
+  if (rope_) q = rotary(q, heads_, context.first), k = rotary(k, heads_, context.first);
+  if (auto* const cache = state_cast<KeyValueCache>(state)) {
+    k = cache->keys.append(k.value());
+    v = cache->values.append(v.value());
   }
-  return all;
+  const auto attend = fused_ ? attention : composed_attention;
+  return {output_(attend(q, k, v, heads_, true, slopes_, window_, context.first)), {}};
 }
 
-Mixed MultiHeadAttention::operator()(const Var& a, const Pointers&, Pass&) const {
-  const auto [q, k, v] = queried(a, 0);
-  const Var mixed = fused_ ? attention(q, k, v, heads_, true, slopes_, sight_)
-                           : composed_attention(q, k, v, heads_, true, slopes_, sight_);
-  return {output_(mixed), {}};
-}
-
-MixerStep MultiHeadAttention::stepper() const {
-  return [this, keys = Rows(width_), values = Rows(width_)](const Var& a,
-                                                            const Moment& moment) mutable {
-    const auto [q, k, v] = queried(a, static_cast<size_t>(moment.n));
-    keys.append(k.value().data());
-    values.append(v.value().data());
-    return Mixed{output_(attend(q.value(), keys, values, heads_, slopes_, sight_)), {}};
-  };
+std::unique_ptr<State> MultiHeadAttention::state(size_t sequences) const {
+  return std::make_unique<KeyValueCache>(sequences, width_);
 }
 
 }  // namespace gnomon

@@ -1,4 +1,3 @@
-// nn/mixers/longformer.cpp
 // Attention to a sliding window and to the first tokens (Beltagy, Peters, Cohan, "Longformer: the
 // long-document transformer", arXiv 2004.05150, sections 3.1 and 3.2), made causal: the published
 // window looks both ways, and its global tokens also read the whole sequence.
@@ -17,17 +16,18 @@ namespace {
 class LongformerKind final : public MixerKind {
  public:
   void declare(Fields& f) override {
-    f.integer("longformer-window", sight_.window, 1, size_t{1} << 20,
+    f.integer("longformer-window", window_.tokens, 1, size_t{1} << 20,
               "how many tokens a token sees, itself included");
-    f.integer("longformer-globals", sight_.globals, 0, size_t{1} << 20,
+    f.integer("longformer-globals", window_.globals, 0, size_t{1} << 20,
               "how many tokens at the beginning are seen by all");
   }
+  bool takes(const std::string&) const override { return true; }
   std::unique_ptr<Mixer> make(const MixerPlace& place) const override {
-    return std::make_unique<MultiHeadAttention>(place, true, sight_);
+    return std::make_unique<MultiHeadAttention>(place, true, window_);
   }
 
  private:
-  Sight sight_{.window = 128, .globals = 4};
+  AttentionWindow window_{.tokens = 128, .globals = 4};
 };
 
 const Registration<MixerKind> kLongformerMixer{

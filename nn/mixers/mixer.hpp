@@ -1,13 +1,9 @@
-// nn/mixers/mixer.hpp
 // A mixer is anything that moves information between tokens: attention, a convolution, pointers.
 // All stand behind this interface; the encoder and the models know no mixer by name.
 //
-// A mixer works in two ways that give the same numbers (to rounding): on whole sequences, and one
-// token at a time:
-//
-//   MixerStep step = mixer.stepper();           // knows nothing yet; one for every sequence
-//   Mixed y = step(a, {0, token, below, own});  // a [1,1,D] of token 0
-//   y = step(a, {1, ...});                      // then of token 1, ...
+// A mixer is one function, of the next N tokens of B sequences. Without a state these are whole
+// sequences; with one, what came before is in it, and the result is the same (to the rounding of
+// sums) into whatever pieces a sequence is cut: see nn/state.hpp.
 #pragma once
 
 #include <functional>
@@ -17,6 +13,7 @@
 
 #include "core/base/registry.hpp"
 #include "nn/module.hpp"
+#include "nn/state.hpp"
 
 namespace gnomon {
 
@@ -24,24 +21,40 @@ namespace gnomon {
 struct Pointers {
   Index to;      ///< [B,N,H] the position that head h of token n reads; -1: nothing
   Index type;    ///< [B,N,H] the type of the candidate that won: see candidate_types()
-  Array score;   ///< [B,N,H] its logit before noise and temperature
+  Array score;   ///< [B,N,H] its logit, before the temperature
   Array margin;  ///< [B,N,H] how far the runner-up was behind (+infinity: no other candidate)
-  /// In training, where a layer is asked for them (else empty):
-  Var log_probability;            ///< [B,N,H] of `to`
-  std::vector<Var> distribution;  ///< for each head [B,N,N], how probable each target is
+  /// In training, where a layer is asked for them (else empty): for each head [B,N,N], how probable
+  /// each target is.
+  std::vector<Var> distribution;
   bool empty() const { return to.empty(); }
+};
+
+/// The pointers of the layer below, of all tokens so far.
+struct PreviousPointers {
+  Index to;                       ///< [B,M,H], M >= first + N; empty: the layer below has none
+  std::vector<Var> distribution;  ///< as in Pointers
+  bool empty() const { return to.empty(); }
+  /// Where head h of token n of sequence b pointed. Unchecked: for the innermost loops.
+  int32_t operator()(size_t b, int64_t n, size_t h) const {
+    const size_t *extent = to.shape().begin(), M = extent[1], H = extent[2];
+    return to.data()[(b * M + static_cast<size_t>(n)) * H + h];
+  }
 };
 
 struct Pointing;  // what a pointer layer chose from: nn/pointer/pointing.hpp
 
-/// What one forward pass carries beside the features.
-struct Pass {
-  Index tokens;            ///< [B,N]
+/// How a head turns the logits of its candidates into what it reads: nn/pointer/selection.hpp.
+enum class Selection { soft, gumbel, straight_through, hard };
+
+/// What goes with the features through all layers.
+struct Context {
+  Index tokens;            ///< [B,N] the next tokens
+  size_t first = 0;        ///< position of the first of them; set by the encoder from its state
   bool training = false;   ///< dropout, noise and soft selections only when true
-  double temperature = 1;  ///< of soft selections in training
+  double temperature = 1;  ///< of soft selections
   Random noise{0};         ///< advances as layers draw from it; a fresh stream every step
-  /// Overrides how pointers select outside of training (default: hard): "soft" for comparison.
-  std::optional<std::string> selection = {};
+  /// How pointers select outside of training; soft for comparison.
+  Selection selection = Selection::hard;
   /// How often a shared layer is repeated (default: as often as the encoder was built for).
   std::optional<size_t> iterations = {};
   /// Called by every layer that points, one after the other, when set; for measuring.
@@ -50,40 +63,18 @@ struct Pass {
 
 struct Mixed {
   Var features;       ///< [B,N,D], added to the residual stream by the encoder
-  Pointers pointers;  ///< handed to the next layer's mixer
+  Pointers pointers;  ///< for the mixer of the layer above
 };
-
-/// Where the heads of every token of one sequence point: a view of Pointers::to, [N,H].
-struct Trail {
-  const int32_t* to = nullptr;
-  size_t heads = 0;  ///< H
-  bool empty() const { return !to; }
-  /// The position that head h of token n reads, -1: nothing. Unchecked: for the innermost loops.
-  int32_t operator()(int64_t n, size_t h) const { return to[static_cast<size_t>(n) * heads + h]; }
-};
-
-/// The next token of one sequence.
-struct Moment {
-  int64_t n;  ///< its position: so many tokens came before
-  int32_t token;
-  Trail below;  ///< of the layer below, tokens 0 to n; empty where that has no pointers
-  Trail own;    ///< of this layer, tokens 0 to n - 1
-};
-
-/// Takes the next token of one sequence: a [1,1,D], its normalised features, in; what is added to
-/// its residual stream [1,1,D] and its pointers [1,1,H] out. Pointers select hard. What it has to
-/// remember of the earlier tokens it keeps itself, so it is called once for every token, in order;
-/// a copy remembers what the original did at that time. The mixer must outlive it.
-using MixerStep = std::function<Mixed(const Var& a, const Moment& moment)>;
 
 class Mixer : public Module {
  public:
-  /// a [B,N,D] normalised features; `below`: the pointers of the layer below, empty in the first.
-  /// Causal: the output at token n depends on tokens up to n only.
-  virtual Mixed operator()(const Var& a, const Pointers& below, Pass& pass) const = 0;
-  /// The same outside of training, one token at a time, with nothing remembered yet. The memory
-  /// grows by O(D) numbers a token at most; the cost of a token is the mixer's own.
-  virtual MixerStep stepper() const = 0;
+  /// a [B,N,D] normalised features of the next tokens; `previous`: the pointers of the layer below,
+  /// empty in the first; `state`: null for whole sequences, else made by state(B) and brought
+  /// forward. Causal: the output at a token depends on tokens up to it only.
+  virtual Mixed operator()(const Var& a, const PreviousPointers& previous, Context& context,
+                           State* state) const = 0;
+  /// The state of sequences of which nothing is read yet. It may grow by O(D) numbers a token.
+  virtual std::unique_ptr<State> state(size_t sequences) const = 0;
   /// Names of the types of candidate that a pointer can win by; empty for others.
   virtual std::vector<std::string> candidate_types() const { return {}; }
 };
@@ -98,13 +89,29 @@ struct MixerPlace {
   bool pointers_below() const { return layer > 0 || repeated; }
 };
 
+/// What reaches every branch of a kind of mixer or of a source of candidates: what the tests that
+/// all inherit run it on. A kind that waits for a token or a length says so here.
+struct Example {
+  std::vector<std::pair<std::string, std::string>> options = {};
+  size_t vocabulary = 4;  ///< tokens are drawn below it
+  size_t length = 21;     ///< tokens
+};
+
 /// A kind of mixer: its options, and how to make one for a layer. Registered by name.
 class MixerKind {
  public:
   virtual ~MixerKind() = default;
   virtual void declare(Fields&) {}
+  /// Does it work with this position encoding? Any works with none, and with what the model adds to
+  /// the embedding itself.
+  virtual bool takes(const std::string& position) const {
+    return position == "none" || position == "learned";
+  }
+  /// Does its training read the temperature (Context)?
+  virtual bool anneals() const { return false; }
   /// Throws Error(Fault::option) for options that do not fit each other or the place.
   virtual std::unique_ptr<Mixer> make(const MixerPlace& place) const = 0;
+  virtual Example example() const { return {}; }
 };
 
 }  // namespace gnomon

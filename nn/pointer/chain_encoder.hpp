@@ -1,10 +1,9 @@
-// nn/pointer/chain_encoder.hpp
 // PointerChainEncoder: L layers of PointerBlock; layer l hands its pointers to layer l + 1, and the
 // result holds the pointer map of every layer.
 //
 //   PointerChainEncoder encoder(EncoderConfig{.layers = 3, .width = 32}, PointerConfig{});
 //   encoder.initialise(seed);
-//   Encoded e = encoder(features, pass);      // e.features [B,N,D], e.pointers[l].to [B,N,H]
+//   Encoded e = encoder(features, context);      // e.features [B,N,D], e.pointers[l].to [B,N,H]
 #pragma once
 
 #include "nn/encoder.hpp"
@@ -16,9 +15,11 @@ class PointerChainEncoder final : public Module {
  public:
   PointerChainEncoder(const EncoderConfig& config, const PointerConfig& pointer)
       : kind_(pointer),
-        encoder_(add<Encoder>("encoder", config, std::vector<const MixerKind*>{&kind_})) {}
-  /// embedded [B,N,D]; pass.tokens [B,N] (the source "match" reads them).
-  Encoded operator()(const Var& embedded, Pass& pass) const { return encoder_(embedded, pass); }
+        encoder_(part<Encoder>("encoder", config, std::vector<const MixerKind*>{&kind_})) {}
+  /// embedded [B,N,D]; context.tokens [B,N] (the source "match" reads them).
+  Encoded operator()(const Var& embedded, Context& context) const {
+    return encoder_(embedded, context);
+  }
   /// What e.pointers[layer].type counts: the names of the layer's types of candidate.
   std::vector<std::string> types(size_t layer) const {
     return encoder_.mixer(layer).candidate_types();

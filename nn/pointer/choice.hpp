@@ -1,5 +1,10 @@
-// nn/pointer/choice.hpp
-// Which of its candidates each head takes, and what a reader of the pointers wants to know of it.
+// Which of its candidates each head takes: the only place where a pointer is decided.
+//
+//   to_i = what the slot with the largest logit s_ik reads; the lowest slot wins a tie
+// A source that chains within the layer ("run", "gated") offers one past where the left neighbour
+// points, to_{i-1} + 1, in the last slot. So the best of the others is found for all tokens in
+// parallel, and then each head walks its sequence once, filling that slot as it goes.
+// (Tokens of equal content may have logits that differ by a rounding: a tie is one of bits.)
 #pragma once
 
 #include "nn/pointer/menu.hpp"
@@ -7,12 +12,21 @@
 namespace gnomon {
 
 struct Choice {
-  Index slot;         ///< [B,N,H] the column that won; -1: there was no candidate
+  Index slot;         ///< [B,N,H] the slot that won; -1: there was no candidate
   Pointers pointers;  ///< of the same tokens and heads
 };
 
-/// The largest of the logits [B,N,H,K] among the candidates that are offered, of the given types
-/// [K]; the lowest column wins a tie. Throws Error on NaN.
-Choice choose(const Array& logits, const Menu::Offer& offer, const Index& types);
+/// What scores the slot of a chain.
+struct ChainScores {
+  const Array &query, &key;  ///< [B,N,H C], [B,M,H C]
+  real scale;                ///< s = scale query . key + bias; or the bias alone, scored by itself
+  /// [B][H] where the token before the first points, -1: nowhere; brought forward. Null: there is
+  /// none.
+  PerSequence<std::vector<int32_t>>* latest;
+};
+
+/// `logits` [B,N,H,K]: those of a chain's slot hold its bias, and are completed, as is the slot in
+/// `set`. Throws Error(Fault::diverged) on NaN.
+Choice choose(Array& logits, CandidateSet& set, const ChainScores& chain);
 
 }  // namespace gnomon

@@ -2,26 +2,12 @@
 
 #include <cmath>
 
-#include "core/ops/add.hpp"
-#include "core/ops/affine.hpp"
-#include "core/ops/concat.hpp"
-#include "core/ops/gate.hpp"
-#include "core/ops/gathered_attention.hpp"
 #include "core/ops/gathered_dot.hpp"
 #include "core/ops/gathered_sum.hpp"
 #include "core/ops/gumbel.hpp"
-#include "core/ops/log.hpp"
-#include "core/ops/matmul.hpp"
-#include "core/ops/mul.hpp"
 #include "core/ops/reshape.hpp"
-#include "core/ops/scale_rows.hpp"
-#include "core/ops/scatter_weights.hpp"
 #include "core/ops/select_columns.hpp"
-#include "core/ops/sigmoid.hpp"
-#include "core/ops/slice.hpp"
-#include "core/ops/softmax.hpp"
-#include "core/ops/sum_last.hpp"
-#include "nn/pointer/choice.hpp"
+#include "nn/pointer/distribution.hpp"
 #include "nn/pointer/pointing.hpp"
 #include "nn/pointer/selection.hpp"
 
@@ -32,59 +18,15 @@ namespace {
 Var read(const Var& v, const Index& to) {
   const auto [B, N, H] = dims<3>(to, "pointer: to [B,N,H]");
   return gathered_sum(ones({B, N, H, 1}), v,
-                      Targets(to.reshaped({B, N, H, 1}), B, N, "pointer: to [B,N,H]"));
-}
-
-/// log softmax(logits)[slot], at temperature 1 whatever the schedule says.   -> [B,N,H]
-Var log_probability(const Var& logits, const Index& candidates, const Index& slot) {
-  constexpr real kTiny = real(1e-9);  // a chosen candidate is never this improbable
-  const Var p = softmax(logits, candidates);
-  Array chosen = zeros_like(p.value());
-  for (size_t r = 0; r < slot.size(); ++r)
-    if (const int32_t k = slot.data()[r]; k >= 0) chosen.row(r)[k] = 1;
-  const Var of_chosen = sum_last(mul(p, chosen));
-  return log(gnomon::add(of_chosen, Array(of_chosen.shape(), kTiny)));
+                      Targets(to.reshaped({B, N, H, 1}), B, v.shape()[1], "pointer: to [B,N,H]"));
 }
 
 /// Is slot k of type k throughout, as in most menus? Then nothing has to be picked.
-bool one_slot_each(const Index& types, const Var& of_type) {
-  if (types.size() != of_type.shape().last()) return false;
-  for (size_t k = 0; k < types.size(); ++k)
+bool one_slot_each(const Index& types, size_t count) {
+  if (types.size() != count) return false;
+  for (size_t k = 0; k < count; ++k)
     if (types.data()[k] != static_cast<int32_t>(k)) return false;
   return true;
-}
-
-constexpr size_t kLongestSpread = 2048;  // tokens, where distributions are handed on
-
-/// Where head h points, as far as weights and distributions below tell: [B,N,N].
-Var distribution(const Var& weight, const Menu::Offer& offer, size_t h) {
-  const auto [B, N, G, K] = dims<4>(offer.to, "pointer: candidates [B,N,G,K]");
-  const Var of_head = reshape(slice(weight, 2, h, h + 1), {B, N, K});
-  Index fixed({B, N, K});  // without the slots that are spread out themselves
-  for (size_t row = 0; row < B * N; ++row) {
-    std::copy_n(offer.read.row(row * G + (G == 1 ? 0 : h)), K, fixed.row(row));
-    for (const auto& spread : offer.spread)
-      if (spread.h == h) fixed.row(row)[spread.k] = -1;
-  }
-  Var sum = scatter_weights(of_head, fixed);
-  for (const auto& spread : offer.spread)
-    if (spread.h == h)
-      sum = gnomon::add(
-          sum, scale_rows(spread.at, reshape(slice(of_head, 2, spread.k, spread.k + 1), {B, N})));
-  return sum;
-}
-
-/// What the heads read, each weighted by its distribution over all positions: [B,N,H C].
-Var read(const Var& v, const std::vector<Var>& distribution) {
-  const size_t H = distribution.size(), C = v.shape().last() / H;
-  std::vector<Var> heads;
-  for (size_t h = 0; h < H; ++h)
-    heads.push_back(matmul(distribution[h], slice(v, 2, h * C, (h + 1) * C)));
-  return concat(heads, 2);
-}
-
-size_t encoded_width(const std::string& mode, const MixerPlace& place) {
-  return mode == "content" ? place.width : place.heads;
 }
 
 const Registration<MixerKind> kPointerMixer{
@@ -103,123 +45,124 @@ void PointerConfig::declare(Fields& f) {
   f.choice(
       "hand-on", hand_on, {"position", "distribution"},
       "what the next layer is told in training; distribution: quadratic, short sequences only");
-  f.flag("credit", credit, "earlier pointers learn from the candidates that rest on them");
 }
 
 std::unique_ptr<Mixer> PointerKind::make(const MixerPlace& place) const {
   return std::make_unique<PointerBlock>(config_, place);
 }
 
+/// Keys and values of all tokens, what the sources remember, and where the last token points.
+struct PointerBlock::Remembered final : StateOf<Remembered> {
+  Remembered(size_t sequences, size_t width, size_t heads, Children of_sources)
+      : keys(sequences, width),
+        values(sequences, width),
+        contents(sequences, width),
+        sources(std::move(of_sources)),
+        latest(sequences, std::vector<int32_t>(heads, -1)) {}
+  auto parts() { return std::tie(keys, values, contents, sources, latest); }
+  Cache<real> keys, values, contents;
+  Children sources;
+  PerSequence<std::vector<int32_t>> latest;
+};
+
 PointerBlock::PointerBlock(const PointerConfig& config, const MixerPlace& place)
-    : selection_(config.selection),
+    : selection_(selection_of(config.selection)),
       encode_(place.pointers_below() ? config.encode : "none"),
-      hand_on_(config.hand_on),
-      credit_(config.credit),
+      hand_on_distribution_(config.hand_on == "distribution"),
       heads_(place.heads),
-      menu_(add<Menu>("menu", config.sources, place)),
-      query_(add<Linear>("query", place.width, place.width, false)),
-      key_(add<Linear>("key", place.width, place.width, false)),
-      value_(add<Linear>("value", place.width, place.width, false)),
-      types_(add<Linear>("types", place.width, place.heads * menu_.types().size(), true, 0.0)),
-      gate_weight_(param("gate.weight", {place.width, place.width},
-                         init::uniform(1 / std::sqrt(static_cast<double>(place.width))))),
-      // 1: the gate starts three quarters open, so that what is read counts from the first step.
-      gate_bias_(param("gate.bias", {place.width}, init::constant(1))),
-      gate_read_(add<Linear>("gate_read", place.width, place.width, false)),
-      output_(add<Linear>("output", place.width, place.width, false)) {
-  if (place.position == "rope" || place.position == "alibi")
-    fail_option("position", "expected none or learned for pointer layers, got {}", place.position);
-  if (encode_ == "content") content_ = &add<Linear>("content", place.width, place.width, false);
+      menu_(part<Menu>("menu", config.sources, place)),
+      query_(part<Linear>("query", place.width, place.width, false)),
+      key_(part<Linear>("key", place.width, place.width, false)),
+      value_(part<Linear>("value", place.width, place.width, false)),
+      types_(part<Linear>("types", place.width, place.heads * menu_.types().size(), true, 0.0)),
+      gate_(part<ReadGate>("", place.width)) {
+  if (encode_ == "content") content_ = &part<Linear>("content", place.width, place.width, false);
   if (encode_ != "none")
     pointer_query_ =
-        &add<Linear>("pointer_query", encoded_width(encode_, place), place.width, false);
+        &part<Linear>("pointer_query", content_ ? place.width : place.heads, place.width, false);
 }
 
-Var PointerBlock::encode(const Var& a, const Pointers& below) const {
-  const auto [B, N, H] = dims<3>(below.to, "pointer: pointers below [B,N,H]");
-  if (encode_ == "content") return read((*content_)(a), below.to);
-  Array c({B, N, H});
-  for (size_t e = 0; e < c.size(); ++e)
-    c.data()[e] = encoded(static_cast<int64_t>(e / H % N), below.to.data()[e]);
-  return c;
+std::unique_ptr<State> PointerBlock::state(size_t sequences) const {
+  return std::make_unique<Remembered>(sequences, gate_.width(), heads_, menu_.state(sequences));
 }
 
-real PointerBlock::encoded(int64_t n, int64_t to) const {
-  if (to < 0) return -1;
-  const double index = static_cast<double>(to) / static_cast<double>(n + 1);
-  const double hop = std::log2(1.0 + static_cast<double>(n - to)) / 8;
-  return static_cast<real>(encode_ == "index" ? index : hop);
-}
-
-Var PointerBlock::gated(const Var& a, const Var& z) const {
-  return gate(affine(a, gate_weight_, gate_bias_), gate_read_(z), output_(z));
-}
-
-Array PointerBlock::opening(const Var& a, const Var& z) const {
-  return sigmoid(gnomon::add(affine(a, gate_weight_, gate_bias_), gate_read_(z))).value();
-}
-
-Mixed PointerBlock::operator()(const Var& a, const Pointers& below, Pass& pass) const {
+Var PointerBlock::encoded(const Var& a, const PreviousPointers& previous, const Context& context,
+                          Remembered* state) const {
   const auto [B, N, D] = dims<3>(a.value(), "pointer: a [B,N,D]");
-  const size_t H = heads_;
-  const real scale = 1 / std::sqrt(static_cast<real>(D / H));
-  const std::string mode = pass.training ? selection_ : pass.selection.value_or("hard");
-
-  Var query = query_(a);
-  if (pointer_query_ && !below.empty())
-    query = gnomon::add(query, (*pointer_query_)(encode(a, below)));
-  Var key = key_(a), value = value_(a);
-  const Var of_type = reshape(types_(a), {B, N, H, menu_.types().size()});
-  const Index types = menu_.slot_types(N);
-  Var bias = one_slot_each(types, of_type) ? of_type : select_columns(of_type, types);
-  if (mode == "gumbel") bias = gumbel(bias, pass.noise);
-
-  const bool spread = pass.training && hand_on_ == "distribution";
-  if (spread && N > kLongestSpread)
-    fail_option("hand-on",
-                "distribution: expected at most {} tokens, since it takes N x N numbers for "
-                "each head, got N = {}; train on shorter sequences",
-                kLongestSpread, N);
-  const Selector selector{query, key, scale};
-  Menu::Offer offer = menu_.offer({a, below, pass, H}, spread ? &selector : nullptr);
-  if (pass.training && credit_ && !below.empty())
-    bias = gnomon::add(bias, menu_.credit({a, below, pass, H}, offer));
-  if (!offer.logits.value().empty()) bias = gnomon::add(bias, offer.logits);
-  Array dots = gathered_dot_scores(query.value(), key.value(), offer.scored, H, scale);
-  if (menu_.scans()) {
-    const Scores scores{query.value(), key.value(), scale, bias.value(), offer.read, dots};
-    menu_.scan({a, below, pass, H, &scores}, offer);
+  const Var content = !content_ ? Var()
+                      : state   ? Var(state->contents.append((*content_)(a).value()))
+                                : (*content_)(a);
+  if (previous.empty()) return {};
+  Index to({B, N, heads_});
+  Array c({B, N, heads_});
+  for (size_t e = 0; e < to.size(); ++e) {
+    const auto n = static_cast<int64_t>(context.first + e / heads_ % N);
+    const int32_t j = to.data()[e] = previous(e / heads_ / N, n, e % heads_);
+    const double index = static_cast<double>(j) / static_cast<double>(n + 1);
+    const double hop = std::log2(1.0 + static_cast<double>(n - j)) / 8;
+    c.data()[e] = j < 0 ? real{-1} : static_cast<real>(encode_ == "index" ? index : hop);
   }
+  return content_ ? read(content, to) : Var(c);
+}
+
+Var PointerBlock::type_logits(const Var& of_types, const Context& context) const {
+  const auto [B, N, width] = dims<3>(of_types.value(), "pointer: types [B,N,H T]");
+  const size_t T = menu_.types().size();
+  const Var of_type = reshape(of_types, {B, N, heads_, T});
+  const Index types = menu_.slot_types(context.first + N);
+  return one_slot_each(types, T) ? of_type : select_columns(of_type, types);
+}
+
+Mixed PointerBlock::operator()(const Var& a, const PreviousPointers& previous, Context& context,
+                               State* state) const {
+  const auto [B, N, D] = dims<3>(a.value(), "pointer: a [B,N,D]");
+  const real scale = 1 / std::sqrt(static_cast<real>(D / heads_)),
+             tau = static_cast<real>(context.temperature);
+  const Selection mode = context.training ? selection_ : context.selection;
+  auto* const before = state_cast<Remembered>(state);
+
+  std::vector<Var> of_a = affine_all(
+      a, {query_.weight(), key_.weight(), value_.weight(), types_.weight(), gate_.weight()});
+  Var query = std::move(of_a[0]), key = std::move(of_a[1]), value = std::move(of_a[2]);
+  if (pointer_query_)
+    if (const Var c = encoded(a, previous, context, before); !c.value().empty())
+      query = add(query, (*pointer_query_)(c));
+  if (before) key = before->keys.append(key.value()), value = before->values.append(value.value());
+
+  Var bias = type_logits(of_a[3], context);
+  if (mode == Selection::gumbel) bias = gumbel(bias, context.noise);
+  CandidateSet candidates =
+      menu_.offer({a, previous, context, heads_}, before ? &before->sources : nullptr);
+  std::optional<Distributions> distributions;
+  if (context.training && hand_on_distribution_)
+    distributions.emplace(menu_, previous, query, key, scale, candidates);
+  if (!candidates.logits.value().empty()) bias = add(bias, candidates.logits);
+  Array logits = gathered_dot_scores(query.value(), key.value(), candidates.index.scored, heads_,
+                                     scale, bias.value());
   profile_lap("candidates");
-  const Array scored = simd::mapped([](auto s, auto b) { return s + b; }, dots, bias.value());
-  auto [slot, pointers] = choose(scored, offer, types);
+  auto [slot, pointers] = choose(
+      logits, candidates, {query.value(), key.value(), scale, before ? &before->latest : nullptr});
   profile_lap("choice");
 
   Var z;
-  if (!pass.training && mode == "hard") {
+  if (distributions) {
+    const Targets scored(candidates.index.scored, B, N, "pointer: scored [B,N,G,K]");
+    const Var weight = weights(mode, add(gathered_dot(query, key, scored, heads_, scale), bias),
+                               candidates.index.to, slot, tau);
+    pointers.distribution = distributions->handed_on(weight, candidates);
+    z = Distributions::read(value, pointers.distribution);
+  } else if (mode == Selection::hard && !context.training) {
     z = read(value, pointers.to);
-  } else if (mode == "hard" || spread || (pass.training && credit_)) {
-    // What only short sequences or comparisons need is composed of smaller ops.
-    const Var logits = gnomon::add(
-        gathered_dot(query, key, Targets(offer.scored, B, N, "pointer: scored [B,N,G,K]"), H, scale,
-                     dots),
-        bias);
-    if (credit_) pointers.log_probability = log_probability(logits, offer.to, slot);
-    const Var weight = select(mode, logits, offer.to, slot, static_cast<real>(pass.temperature));
-    if (spread)
-      for (size_t h = 0; h < H; ++h)
-        pointers.distribution.push_back(distribution(weight, offer, h));
-    z = spread ? read(value, pointers.distribution)
-               : gathered_sum(weight, value, Targets(offer.read, B, N, "pointer: read [B,N,G,K]"));
   } else {
-    z = gathered_attention(query, key, value, bias, {offer.to, offer.scored, offer.read}, scale,
-                           static_cast<real>(pass.temperature), mode == "straight-through", scored);
+    z = gathered_attention(query, key, value, bias, candidates.index, scale, tau,
+                           decision(mode, slot), logits);
   }
-  if (pass.watch)
-    pass.watch({query.value(), key.value(), offer.to, scored, pointers.to, opening(a, z)});
+  if (context.watch)
+    context.watch({query.value(), key.value(), candidates.index.to, candidates.index.read, logits,
+                   pointers.to, gate_.opening(of_a[4], z)});
   // A million tokens are 1 GB each of these at width 256: not kept while the gate needs its own.
-  if (!pass.training) query = key = value = Var();
-  return {gated(a, z), std::move(pointers)};
+  if (!context.training) query = key = value = Var();
+  return {gate_(of_a[4], z), std::move(pointers)};
 }
 
 }  // namespace gnomon

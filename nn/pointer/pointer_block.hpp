@@ -1,31 +1,38 @@
-// nn/pointer/pointer_block.hpp
 // The layer in which every token points ("Pointer", arXiv 2508.02631, section 3).
 //
-//   q_i = W_q a_i + W_c c_i    k_j = W_k a_j    v_j = W_v a_j       c_i: the pointer below
+//   q_i = W_q a_i + W_c c_i    k_j = W_k a_j    v_j = W_v a_j       c_i: the pointer below, encoded
 //   C_i = the menu's candidates of token i, K of them, each j <= i and of a type t
 //   s_ij = q_i . k_j / sqrt(C) + w_t . a_i + b_t                    j in C_i, per head
 //   to_i = argmax_j s_ij           z_i = v_{to_i}  (in training: as the selection mode says)
-//   g_i = sigmoid(W_g a_i + W_z z_i + b_g)          out_i = g_i * (W_o z_i)
+//   out_i = the gate of read_gate.hpp: sigmoid(W_g a_i + W_z z_i + b_g) * (W_o z_i)
 //
-// Handed to the layer above: to. In training it may be told more, so that it can teach this one:
-//   --hand-on distribution   P_i = sum over k of alpha_ik (one-hot of the candidate, or where it is
-//                            known as a distribution itself, that): a jump is then P P. N x N.
-//   --credit                 log p(to_i), p at temperature 1, whose value is cancelled where it is
-//                            added to the logits of the candidates above that rest on to_i; its
-//                            gradient stays (the score function estimator, Williams 1992, per hop).
-// Outside of training neither costs nor changes anything.
+// c_i, the paper's chain, of one of three kinds (option encode; with "none", and in a first layer
+// that is not repeated, there is no W_c; without pointers below nothing is added):
+//   index     to'_i / (i + 1)              [H], -1 for a head that points nowhere
+//   hop       log2(1 + i - to'_i) / 8      [H], -1 likewise
+//   content   W a_{to'_i}, head by head    [D], zeros likewise      (parameter content.weight)
+// The paper encodes the pointer by a normalised linear map and concatenates it to the features: a
+// product with the two side by side is the sum above; index and hop are of the size of one.
+//
+// The layer above receives to; with hand-on = distribution, in training, also how probable each
+// target is (distribution.hpp).
 //
 // Letters: B batch | N tokens | D width | H heads | C = D / H | K candidates | to[b,n,h].
-// Cost: O(N (D D + K D)); the paper's argmax over all j is the menu "dense".
+// Parameters: query, key, value, [D,D] each without bias; types.weight [H T, D] and types.bias
+// [H T], zeros: row h T + t is the type t of head h, types in the menu's order (with '|': in that
+// of their first mention); pointer_query [D,H] or [D,D]; those of the gate, and of the sources
+// (menu.*).
+// Noise is drawn in this order: for gumbel, then by the sources as the menu lists them.
+// Cost: O(N (D D + K D)); the paper's argmax over all j is the menu "dense". State: 2 D numbers of
+// each token (3 D with content), and what the sources remember; a token reads O(K) rows.
 // Differs from the paper: the candidate set (an argmax over all j of a free score is quadratic);
 // the logit of the candidate's type (without it "my left neighbour" cannot be told from "my
 // match"); noise-free annealed or straight-through selection beside Gumbel; several heads. The
 // residual sum, the norms and the feed-forward network belong to the encoder.
 #pragma once
 
-#include "nn/linear.hpp"
-#include "nn/norm.hpp"
-#include "nn/pointer/menu.hpp"
+#include "nn/pointer/choice.hpp"
+#include "nn/pointer/read_gate.hpp"
 
 namespace gnomon {
 
@@ -34,39 +41,34 @@ struct PointerConfig {
   std::string selection = "soft";    // soft | gumbel | straight-through | hard
   std::string encode = "none";       // none | index | hop | content
   std::string hand_on = "position";  // position | distribution
-  bool credit = false;
   void declare(Fields& f);
 };
 
 class PointerBlock final : public Mixer {
  public:
-  /// Throws Error(Fault::option) for a menu or position encoding it cannot take.
+  /// Throws Error(Fault::option) for a menu it cannot take.
   PointerBlock(const PointerConfig& config, const MixerPlace& place);
-  Mixed operator()(const Var& a, const Pointers& below, Pass& pass) const override;
-  /// Token n costs O(D D + K D) (the menu "dense": K = n); 2 D numbers of each token are
-  /// remembered, and what the sources remember. In pointer_step.cpp.
-  MixerStep stepper() const override;
+  Mixed operator()(const Var& a, const PreviousPointers& previous, Context& context,
+                   State* state) const override;
+  std::unique_ptr<State> state(size_t sequences) const override;
   std::vector<std::string> candidate_types() const override { return menu_.types(); }
 
  private:
-  Var encode(const Var& a, const Pointers& below) const;
-  /// What one head of token n knows of its pointer below: index, how far along of what there is so
-  /// far; hop, how far back on a log scale; -1 for none.
-  real encoded(int64_t n, int64_t to) const;
-  /// g * (W_o z)
-  Var gated(const Var& a, const Var& z) const;
-  /// g alone, for those who watch.
-  Array opening(const Var& a, const Var& z) const;
+  struct Remembered;
+  Var encoded(const Var& a, const PreviousPointers& previous, const Context& context,
+              Remembered* state) const;
+  /// w_t . a_i + b_t of each type, [B,N,H T] -> of the type of each slot, [B,N,H,K].
+  Var type_logits(const Var& of_types, const Context& context) const;
 
-  std::string selection_, encode_, hand_on_;
-  bool credit_;
-  size_t heads_;
+  const Selection selection_;
+  const std::string encode_;
+  const bool hand_on_distribution_;
+  const size_t heads_;
   const Menu& menu_;
   const Linear &query_, &key_, &value_, &types_;
-  const Linear* content_ = nullptr;  // encode = content: what to remember of the pointed-to token
+  const ReadGate& gate_;
+  const Linear* content_ = nullptr;
   const Linear* pointer_query_ = nullptr;  // W_c; null when the pointer below is not encoded
-  const Var &gate_weight_, &gate_bias_;    // W_g, b_g
-  const Linear &gate_read_, &output_;      // W_z, W_o
 };
 
 /// Makes pointer blocks; registered as "pointer".
@@ -74,6 +76,7 @@ class PointerKind final : public MixerKind {
  public:
   explicit PointerKind(const PointerConfig& config) : config_(config) {}
   void declare(Fields& f) override { config_.declare(f); }
+  bool anneals() const override { return true; }
   std::unique_ptr<Mixer> make(const MixerPlace& place) const override;
 
  private:

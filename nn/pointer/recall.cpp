@@ -30,9 +30,9 @@ std::vector<real> dense_best(const Pointing& pointing, size_t b, size_t h, size_
 
 }  // namespace
 
-void Recall::watch(Pass& pass, const Index& targets) {
-  expect_shape(targets, pass.tokens.shape(), "recall: targets [B,N]");
-  pass.watch = [this, &targets, layer = size_t{0}](const Pointing& pointing) mutable {
+void Recall::watch(Context& context, const Index& targets) {
+  expect_shape(targets, context.tokens.shape(), "recall: targets [B,N]");
+  context.watch = [this, &targets, layer = size_t{0}](const Pointing& pointing) mutable {
     heads_.resize(std::max(heads_.size(), layer + 1));
     count(pointing, targets, heads_[layer++]);
   };
@@ -59,7 +59,7 @@ void Recall::count(const Pointing& pointing, const Index& targets, std::vector<H
               simd::dot(q, pointing.key.row(b * N + static_cast<size_t>(j)) + h * C, C);
           return score >= best[n] - real(1e-5) * std::max<real>(1, std::abs(best[n]));
         };
-        const int32_t* offered = pointing.candidates.row((b * N + n) * G + (G == 1 ? 0 : h));
+        const int32_t* offered = pointing.read.row((b * N + n) * G + (G == 1 ? 0 : h));
         const bool recalled = std::any_of(offered, offered + K, is_best);
         const bool chosen = is_best(pointing.to.row(b * N + n)[h]);
         Head& head = heads[h];

@@ -1,9 +1,9 @@
-// nn/pointer/recall.hpp
 // How much a layer's few candidates miss: is the best of all earlier tokens among them?
 //
 //   best_i = max over all j <= i of q_i . k_j / sqrt(C)       the layer's own score and nothing
 //                                                             else: no logits of types or sources
-//   recall  share of tokens for which some candidate in C_i scores best_i
+//   recall  share of tokens for which some candidate in C_i scores best_i (one that reads nothing
+//           has no score)
 //   chosen  share of tokens whose target to_i scores best_i
 //
 // Ties count (equal tokens may have equal keys), and so does what differs by rounding only. A layer
@@ -27,9 +27,9 @@ class Recall {
   /// Longer sequences would take hours.
   static constexpr size_t kLongest = 65536;
 
-  /// Sets pass.watch so that this pass is counted; `targets` [B,N] says which tokens are scored
-  /// (>= 0). Both must outlive the pass.
-  void watch(Pass& pass, const Index& targets);
+  /// Sets context.watch so that the next pass is counted; `targets` [B,N] says which tokens are
+  /// scored (>= 0). Both must outlive the pass.
+  void watch(Context& context, const Index& targets);
   /// heads()[l][h] of the l-th layer that points.
   const std::vector<std::vector<Head>>& heads() const { return heads_; }
 

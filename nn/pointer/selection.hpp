@@ -1,4 +1,3 @@
-// nn/pointer/selection.hpp
 // How a head turns the logits of its K candidates into what it reads.
 //
 //   mode              reads in training                   gradient of the logits
@@ -10,18 +9,25 @@
 // Outside of training every mode is hard: one argmax, one row read.
 #pragma once
 
+#include <string>
 #include <vector>
 
-#include "core/tape.hpp"
+#include "core/ops/gathered_attention.hpp"
+#include "nn/mixers/mixer.hpp"
 
 namespace gnomon {
 
-/// The names above, for options.
+/// The names above, for options, in the order of the enum.
 const std::vector<std::string>& selection_modes();
+/// Throws Error(Fault::option) for another name.
+Selection selection_of(const std::string& name);
 
-/// Weights [B,N,H,K] of the candidates: zero where `candidates` [B,N,G,K] is -1. For "gumbel" the
-/// caller has added the noise to the logits (a scan needs it too). `chosen` [B,N,H] is the argmax.
-Var select(const std::string& mode, const Var& logits, const Index& candidates, const Index& chosen,
-           real temperature);
+/// What is decided, for gathered_attention: `slot` [B,N,H] of the argmax, or nothing.
+Decision decision(Selection mode, const Index& slot);
+
+/// The same as weights of the candidates [B,N,H,K], zero where `candidates` [B,N,G,K] is -1. For
+/// gumbel the noise is in the logits.
+Var weights(Selection mode, const Var& logits, const Index& candidates, const Index& slot,
+            real temperature);
 
 }  // namespace gnomon

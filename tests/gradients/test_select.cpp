@@ -23,7 +23,7 @@ const Index kPerHead({1, 3, 2, 4}, {0, 1,  -1, 1,  1, 0,  2, 1, -1, 0,  -1, -1, 
 const Shape kLogits{1, 3, 2, 4};
 
 Var selected(const std::string& mode, const Var& logits, const Index& candidates, real tau) {
-  return select(mode, logits, candidates, argmax(logits.value(), candidates), tau);
+  return weights(selection_of(mode), logits, candidates, argmax(logits.value(), candidates), tau);
 }
 
 /// What `mode` is meant to have the gradient of; its value may be another.

@@ -7,9 +7,9 @@ int main() {  // two layers of one head, untrained: who points where, and why
   PointerChainEncoder encoder({.layers = 2, .width = 16, .heads = 1, .feed_forward = 16},
                               {.sources = "window:2,match:1 / previous:1,jump,run"});
   encoder.initialise(1);
-  Pass pass;
-  pass.tokens = Index({1, 6}, {3, 1, 4, 3, 1, 4});
-  const Encoded e = encoder(Random(2).normal({1, 6, 16}), pass);
+  Context context;
+  context.tokens = Index({1, 6}, {3, 1, 4, 3, 1, 4});
+  const Encoded e = encoder(Random(2).normal({1, 6, 16}), context);
   for (size_t layer = 0; layer < 2; ++layer) {
     const auto types = encoder.types(layer);
     std::cout << "layer " << layer << ":";

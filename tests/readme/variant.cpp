@@ -8,8 +8,10 @@ namespace {
 /// halfway     position n / 2             cost N; shared by the heads
 class Halfway final : public FormulaSource<Halfway> {
  public:
-  std::vector<std::string> types() const override { return {"halfway"}; }
-  int64_t position(const Trail&, int64_t n, size_t, int64_t) const { return n / 2; }
+  SourceForm form() const override { return {.types = {"halfway"}}; }
+  int64_t position(const PreviousPointers&, size_t, int64_t n, size_t, size_t) const {
+    return n / 2;
+  }
 };
 
 const Registration<CandidateSource> kHalfway{"halfway", "halfway - half as far from the beginning",

@@ -26,7 +26,8 @@ TEST_CASE("upstream: xtensor's lazy sum with keep_dims is wrong inside an expres
 }
 
 // Boost.Program_options 1.74 reads -1 into an unsigned number without a word.
-// When this fails: options may be declared as numbers there, instead of as text for core/fields.
+// When this fails: options may be declared as numbers there, instead of as text for
+// core/base/fields.
 TEST_CASE("upstream: Boost.Program_options turns -1 into 4294967295") {
   namespace options = boost::program_options;
   uint32_t steps = 0;

@@ -1,4 +1,3 @@
-// tools/bench/machine.hpp
 // What this machine can do when nothing is in the way, by probes of our own kernels.
 #pragma once
 

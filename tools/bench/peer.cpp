@@ -3,6 +3,9 @@
 #include <boost/process.hpp>
 
 #include "core/base/error.hpp"
+#include "tools/embedded.hpp"
+
+GNOMON_EMBED(gnomon_peer, "/tools/peer.py");
 
 namespace gnomon {
 namespace {
@@ -22,10 +25,11 @@ Peer::Peer(const std::string& model, size_t length, size_t batch, size_t vocabul
   Process& p = *process_;
   try {
     // Debian's PyTorch belongs to Debian's Python; another one may stand before it in PATH.
-    p.child = process::child(
-        "/usr/bin/python3", GNOMON_SOURCE_DIR "/tools/peer.py", model, std::to_string(length),
-        std::to_string(batch), std::to_string(vocabulary), std::to_string(threads),
-        process::std_in<p.in, process::std_out> p.out, process::std_err > process::null);
+    p.child =
+        process::child("/usr/bin/python3", "-c", std::string(GNOMON_EMBEDDED(gnomon_peer)), model,
+                       std::to_string(length), std::to_string(batch), std::to_string(vocabulary),
+                       std::to_string(threads), process::std_in<p.in, process::std_out> p.out,
+                       process::std_err > process::null);
     parameters_ = std::stoul(line());
   } catch (const std::exception&) {
     fail_option("peer",

@@ -1,4 +1,3 @@
-// tools/bench/peer.hpp
 // The same models in plain PyTorch, timed beside ours: a child process that runs tools/peer.py.
 #pragma once
 

@@ -11,8 +11,13 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-std::string spread(const Times& times) {
-  return fmt::format("{:.4f} ({:.4f}-{:.4f})", times.median, times.low, times.high);
+/// "!" behind what cannot be trusted.
+std::string marked(const Spread& figure, const std::string& text) {
+  return figure.noisy() ? text + " !" : text;
+}
+
+std::string spread(const Spread& times) {
+  return marked(times, fmt::format("{:.4f} ({:.4f}-{:.4f})", times.median, times.low, times.high));
 }
 
 nlohmann::ordered_json as_row(const BenchResult& r, const BenchReport& report) {
@@ -29,8 +34,10 @@ nlohmann::ordered_json as_row(const BenchResult& r, const BenchReport& report) {
           {"tokens_per_s", r.tokens_per_s},
           {"model_gflop_per_step", r.gflop},
           {"gemm_share", r.gemm_share},
-          {"against_first", r.against},
+          {"against_first", r.against.median},
+          {"noisy", r.noisy()},
           {"peak_mb", r.peak_mb},
+          {"state_numbers", r.state_numbers},
           {"page_faults_per_step", r.faults},
           {"system_blocks_per_step", r.system_blocks},
           {"parameters", r.parameters}};
@@ -46,14 +53,20 @@ std::string bench_table(const BenchReport& report) {
     const bool ours = r.gflop > 0;
     const auto of_ours = [&](std::string text) { return ours ? text : std::string("-"); };
     cells.push_back({r.model, fmt::format("{}", r.length),
-                     of_ours(fmt::format("{:.4f}", r.forward.median)), spread(r.step),
-                     fmt::format("{:.0f}", r.tokens_per_s), fmt::format("{:.2f}", r.against),
+                     of_ours(marked(r.forward, fmt::format("{:.4f}", r.forward.median))),
+                     spread(r.step), fmt::format("{:.0f}", r.tokens_per_s),
+                     marked(r.against, fmt::format("{:.2f}", r.against.median)),
                      of_ours(fmt::format("{:.2f}", r.gflop)),
                      of_ours(fmt::format("{:.0f} %", 100 * r.gemm_share)),
                      of_ours(fmt::format("{:.0f}", r.peak_mb)),
                      of_ours(fmt::format("{:.0f}", r.faults)), fmt::format("{}", r.parameters)});
   }
   std::string text = table(cells);
+  if (std::any_of(report.results.begin(), report.results.end(),
+                  [](const BenchResult& r) { return r.noisy(); }))
+    text +=
+        "!: quartiles further apart than a fifth of the median, timed three times: something else "
+        "ran;\n   no figure to go by\n";
   const Machine& m = report.machine;
   text += fmt::format(
       "this machine, {} threads: {:.0f} GFLOP/s in float32 products, copies {:.0f} GB/s\n",

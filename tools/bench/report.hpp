@@ -1,4 +1,3 @@
-// tools/bench/report.hpp
 // What `gnomon bench` found, for people (a table), for scripts (JSON) and for plots (CSV).
 #pragma once
 

@@ -2,17 +2,19 @@
 
 #include <sys/resource.h>
 
-#include <algorithm>
 #include <deque>
 
 #include "core/counters.hpp"
 #include "core/memory.hpp"
 #include "tools/bench/peer.hpp"
 #include "tools/progress.hpp"
-#include "tools/training/optimizer.hpp"
+#include "tools/training/generation.hpp"
+#include "tools/training/learner.hpp"
 
 namespace gnomon {
 namespace {
+
+constexpr size_t kMostTimes = 3;  // that noisy figures are taken
 
 /// Random tokens; every one has a target.
 Batch random_batch(size_t batch, size_t length, size_t vocabulary) {
@@ -24,17 +26,6 @@ Batch random_batch(size_t batch, size_t length, size_t vocabulary) {
   return b;
 }
 
-double at_share(std::vector<double> values, double share) {
-  const auto at =
-      values.begin() + static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size() - 1));
-  std::nth_element(values.begin(), at, values.end());
-  return *at;
-}
-
-Times times_of(const std::vector<double>& seconds) {
-  return {at_share(seconds, 0.5), at_share(seconds, 0.25), at_share(seconds, 0.75)};
-}
-
 size_t page_faults() {
   rusage use{};
   getrusage(RUSAGE_SELF, &use);
@@ -44,40 +35,34 @@ size_t page_faults() {
 /// One of our models, ready to be trained.
 class Trained {
  public:
-  Trained(const ModelKind& kind, const BenchPlan& plan)
-      : model_(kind.make(plan.vocabulary)),
+  Trained(ModelKind& kind, const BenchPlan& plan)
+      : learner_(kind.make(plan.vocabulary)),
         batch_(random_batch(plan.batch, plan.length, plan.vocabulary)) {
-    model_->initialise(1);
-    parameters_ = model_->parameters();
-    optimizer_.emplace(parameters_);
+    learner_.model().initialise(1);
   }
   double step() {
     const Stopwatch watch;
-    Pass pass;
-    pass.training = true;
-    model_->clear_gradients();
-    Tape tape;
-    const auto scored = model_->score(batch_, pass);
-    tape.backward(scored.loss);
-    clip_gradients(parameters_, 1);
-    profile_lap("clipping");
-    optimizer_->step(1e-3);
-    profile_lap("adamw");
+    Context context;
+    learner_.differentiate(batch_, context);
+    learner_.update(1e-3);
     return watch.seconds();
   }
   double forward() {
     const Stopwatch watch;
-    Pass pass;
-    model_->score(batch_, pass);
+    Context context;
+    learner_.model().score(batch_, context);
     return watch.seconds();
   }
-  size_t parameters() const { return model_->parameter_count(); }
+  size_t parameters() const { return learner_.model().parameter_count(); }
+  size_t state_numbers() const {
+    Index one({1, batch_.tokens.shape()[1]});
+    std::copy_n(batch_.tokens.data(), one.size(), one.data());
+    return state_numbers_after(learner_.model(), one);
+  }
 
  private:
-  std::unique_ptr<SequenceModel> model_;
+  Learner learner_;
   Batch batch_;
-  std::vector<Parameter> parameters_;
-  std::optional<AdamW> optimizer_;
 };
 
 }  // namespace
@@ -114,20 +99,31 @@ std::vector<BenchResult> run_bench(const BenchPlan& plan, const std::vector<std:
       result.parameters = peers.back().parameters();
     }
 
-  std::vector<std::vector<double>> steps(results.size()), ratios(results.size()),
-      forwards(names.size());
-  for (size_t r = 0; r < plan.repeats; ++r)
+  bool first_time = true;
+  const auto time_steps = [&] {
+    std::vector<std::vector<double>> steps(results.size()), ratios(results.size());
+    for (size_t i = 0; i < models.size(); ++i) results[i].faults = results[i].system_blocks = 0;
+    for (size_t r = 0; r < plan.repeats; ++r)
+      for (size_t i = 0; i < results.size(); ++i) {
+        const size_t faults = page_faults(), blocks = pool::use().system_calls;
+        counters.reset();
+        steps[i].push_back(i < models.size() ? models[i].step() : peers[i - models.size()].step());
+        ratios[i].push_back(steps[0].back() / steps[i].back());
+        if (i >= models.size()) continue;
+        results[i].gflop = 1e-9 * static_cast<double>(counters.matrix_flops);
+        results[i].faults += static_cast<double>(page_faults() - faults);
+        results[i].system_blocks += static_cast<double>(pool::use().system_calls - blocks);
+        if (first_time) tick();
+      }
+    first_time = false;
+    bool noisy = false;
     for (size_t i = 0; i < results.size(); ++i) {
-      const size_t faults = page_faults(), blocks = pool::use().system_calls;
-      counters.reset();
-      steps[i].push_back(i < models.size() ? models[i].step() : peers[i - models.size()].step());
-      ratios[i].push_back(steps[0].back() / steps[i].back());
-      if (i >= models.size()) continue;
-      results[i].gflop = 1e-9 * static_cast<double>(counters.matrix_flops);
-      results[i].faults += static_cast<double>(page_faults() - faults);
-      results[i].system_blocks += static_cast<double>(pool::use().system_calls - blocks);
-      tick();
+      results[i].step = Spread(steps[i]), results[i].against = Spread(ratios[i]);
+      noisy |= results[i].noisy();
     }
+    return noisy;
+  };
+  measure_again(kMostTimes, time_steps);
   for (size_t i = 0; i < models.size(); ++i) {
     if (plan.profile) {
       const Profile profile;
@@ -136,15 +132,22 @@ std::vector<BenchResult> run_bench(const BenchPlan& plan, const std::vector<std:
     }
     models[i].forward();
   }
-  for (size_t r = 0; r < plan.repeats; ++r)
-    for (size_t i = 0; i < models.size(); ++i) forwards[i].push_back(models[i].forward());
+  measure_again(kMostTimes, [&] {
+    std::vector<std::vector<double>> forwards(models.size());
+    for (size_t r = 0; r < plan.repeats; ++r)
+      for (size_t i = 0; i < models.size(); ++i) forwards[i].push_back(models[i].forward());
+    bool noisy = false;
+    for (size_t i = 0; i < models.size(); ++i) {
+      results[i].forward = Spread(forwards[i]);
+      noisy |= results[i].forward.noisy();
+    }
+    return noisy;
+  });
   for (size_t i = 0; i < results.size(); ++i) {
     BenchResult& result = results[i];
-    result.step = times_of(steps[i]);
-    result.against = at_share(ratios[i], 0.5);
     result.tokens_per_s = static_cast<double>(plan.batch * plan.length) / result.step.median;
     if (i >= models.size()) continue;
-    result.forward = times_of(forwards[i]);
+    result.state_numbers = models[i].state_numbers();
     result.faults /= static_cast<double>(plan.repeats);
     result.system_blocks /= static_cast<double>(plan.repeats);
     tick();

@@ -1,4 +1,3 @@
-// tools/gradcheck/cases.hpp
 // The gradient table: one row per op (and per branch of an op worth its own row). A file in
 // core/ops without a row here fails a test.
 #pragma once

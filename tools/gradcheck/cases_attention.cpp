@@ -19,7 +19,7 @@ std::vector<OpCase> attention_gradient_cases() {
       {"attention alibi", attend(3, false, {0.5, 0.25, 0.125}), {small, small, small}},
       {"attention causal in blocks", attend(1, true, {}), {two_blocks, two_blocks, two_blocks}},
       {"attention to a window and the first tokens",
-       [](V v) { return attention(v[0], v[1], v[2], 1, true, {}, {.window = 3, .globals = 2}); },
+       [](V v) { return attention(v[0], v[1], v[2], 1, true, {}, {.tokens = 3, .globals = 2}); },
        {two_blocks, two_blocks, two_blocks}},
       {"attention of itself", [](V v) { return attention(v[0], v[0], v[0], 2, true); }, {small}},
       {"causal_convolution",

@@ -11,6 +11,8 @@ namespace {
 ModelCheck check(const std::string& model, const std::map<std::string, std::string>& options) {
   constexpr size_t B = 2, N = 12, V = 7;
   const auto kind = make_registered<ModelKind>(model, "model");
+  if (options.contains("mixers")) kind->config.mixers = options.at("mixers");
+  if (options.contains("position")) kind->config.encoder.position = options.at("position");
   Fields fields;
   kind->declare(fields);
   ModelCheck result{model, 0};
@@ -38,10 +40,10 @@ ModelCheck check(const std::string& model, const std::map<std::string, std::stri
   for (size_t e = 0; e < B * N; e += 2)
     batch.targets.data()[e] = static_cast<int32_t>(random.below(V));
   const auto loss = [&] {
-    Pass pass;
-    pass.training = true;
-    pass.temperature = 0.7;
-    return network->score(batch, pass).loss;
+    Context context;
+    context.training = true;
+    context.temperature = 0.7;
+    return network->score(batch, context).loss;
   };
   for (uint64_t direction = 0; direction < 20; ++direction)
     result.worst = std::max(result.worst, directional_check(loss, parameters, direction, 1e-6));

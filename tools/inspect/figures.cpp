@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cmath>
-#include <filesystem>
 #include <numbers>
 
 #include "core/base/file.hpp"
@@ -152,12 +151,14 @@ void loss_figure(const std::vector<Metric>& metrics, const std::string& path) {
 
 void accuracy_figure(const Inspection& inspection, const std::string& path) {
   Sheet sheet(960, 640, "tokens right by length; dashed: chance");
-  std::vector<double> lengths, right;
-  for (const Evaluation& e : inspection.accuracy)
-    lengths.push_back(std::log2(static_cast<double>(e.length))), right.push_back(e.token_accuracy);
+  std::vector<double> lengths, right, chance;
+  for (const Evaluation& e : inspection.accuracy) {
+    lengths.push_back(std::log2(static_cast<double>(e.length)));
+    right.push_back(e.token_accuracy), chance.push_back(e.chance);
+  }
   const auto [low, high] = std::minmax_element(lengths.begin(), lengths.end());
   sheet.axes(*low, *high, 0, 1);
-  sheet.line(lengths, inspection.chance, 8, true);
+  sheet.line(lengths, chance, 8, true);
   sheet.line(lengths, right, 0);
   for (size_t i = 0; i < lengths.size(); ++i)
     sheet.x_label(lengths[i], fmt::format("{}", inspection.accuracy[i].length));
@@ -199,9 +200,6 @@ void pointer_figure(const Inspection& inspection, const LayerMap& layer, size_t 
 }  // namespace
 
 size_t write_figures(const Inspection& inspection, const std::string& folder) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) fail(Fault::io, "{}: cannot be made: {}", folder, error.message());
   size_t count = 0;
   const auto file = [&](const std::string& name) { return ++count, folder + "/" + name + ".png"; };
   if (!inspection.metrics.empty()) loss_figure(inspection.metrics, file("loss"));

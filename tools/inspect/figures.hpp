@@ -1,4 +1,3 @@
-// tools/inspect/figures.hpp
 // The figures of an inspection as PNG files, for a paper or slides.
 #pragma once
 
@@ -7,7 +6,7 @@
 namespace gnomon {
 
 /// Writes loss.png, accuracy.png (by length) and for each layer and head arcs-L-H.png and
-/// map-L-H.png into `folder`, which is created; returns how many. Throws Error(Fault::io).
+/// map-L-H.png into `folder`; returns how many. Throws Error(Fault::io).
 size_t write_figures(const Inspection& inspection, const std::string& folder);
 
 }  // namespace gnomon

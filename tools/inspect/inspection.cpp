@@ -7,21 +7,18 @@
 #include "core/base/file.hpp"
 #include "core/base/json.hpp"
 #include "nn/pointer/pointing.hpp"
+#include "tools/output.hpp"
 
 namespace gnomon {
 namespace {
 
 constexpr int64_t kLocal = 16;  // the paper counts hops shorter than this as local
 
-std::vector<double> to_doubles(const Array& x, size_t head, size_t heads) {
-  std::vector<double> all(x.size() / heads);
-  for (size_t n = 0; n < all.size(); ++n) all[n] = double{x.data()[n * heads + head]};
-  return all;
-}
-
-std::vector<int32_t> to_integers(const Index& x, size_t head, size_t heads) {
-  std::vector<int32_t> all(x.size() / heads);
-  for (size_t n = 0; n < all.size(); ++n) all[n] = x.data()[n * heads + head];
+/// The numbers of one head.
+template <class To, class T>
+std::vector<To> of_head(const Tensor<T>& x, size_t head, size_t heads) {
+  std::vector<To> all(x.size() / heads);
+  for (size_t n = 0; n < all.size(); ++n) all[n] = To{x.data()[n * heads + head]};
   return all;
 }
 
@@ -31,7 +28,8 @@ struct Glimpse {
   std::vector<double> gate;
 };
 
-/// softmax(logits / temperature) over the candidates, those of one target added up.
+/// softmax(logits / temperature) over the candidates, those that read the same added up. To read
+/// nothing (-1) is an outcome as any other.
 Glimpse glimpse(const Pointing& pointing, double temperature) {
   const auto [B, N, H] = dims<3>(pointing.to, "inspect: to [B,N,H]");
   const size_t G = pointing.candidates.shape()[2], K = pointing.candidates.shape()[3];
@@ -40,14 +38,16 @@ Glimpse glimpse(const Pointing& pointing, double temperature) {
   seen.entropy.assign(H, std::vector<double>(N));
   for (size_t n = 0; n < N; ++n)
     for (size_t h = 0; h < H; ++h) {
-      const int32_t* to = pointing.candidates.row(n * G + (G == 1 ? 0 : h));
+      const size_t row = n * G + (G == 1 ? 0 : h);
+      const int32_t* to = pointing.candidates.row(row);
+      const int32_t* read = pointing.read.row(row);
       const real* logit = pointing.logits.row(n * H + h);
       double top = -std::numeric_limits<double>::infinity(), sum = 0;
       for (size_t k = 0; k < K; ++k)
         if (to[k] >= 0) top = std::max(top, double{logit[k]});
       std::map<int32_t, double> share;  // of each target
       for (size_t k = 0; k < K; ++k)
-        if (to[k] >= 0) share[to[k]] += std::exp((double{logit[k]} - top) / temperature);
+        if (to[k] >= 0) share[read[k]] += std::exp((double{logit[k]} - top) / temperature);
       for (const auto& [target, mass] : share) sum += mass;
       for (const auto& [target, mass] : share)
         if (mass > 0) seen.entropy[h][n] -= mass / sum * std::log2(mass / sum);
@@ -107,21 +107,26 @@ Ordered as_json(const HeadMap& map) {
 }  // namespace
 
 std::vector<Metric> read_metrics(const std::string& path) {
-  constexpr uint64_t kMost = uint64_t{1} << 30;
+  constexpr uint64_t kMost = uint64_t{1} << 30, kSteps = 1'000'000'000;
   const std::string text = read_file(path, kMost);
   std::vector<Metric> all;
-  size_t begin = 0, line = 1;
-  for (size_t end = 0; (end = text.find('\n', begin)) != std::string::npos;
-       begin = end + 1, ++line) {
-    const std::string where = fmt::format("{}: line {}", path, line);
-    const gnomon::Json json = parse_json(std::string_view(text).substr(begin, end - begin), where);
-    const auto number = [&](const char* name) {
-      return json_number(json_at(json, name, where), fmt::format("{}: {}", where, name));
-    };
-    constexpr uint64_t kSteps = 1'000'000'000;
-    all.push_back({json_integer(json_at(json, "step", where), 0, kSteps, where + ": step"),
-                   number("loss"), number("accuracy"), number("tau"), number("tokens_per_s")});
-  }
+  std::string first;
+  size_t begin = 0, line = 1, damaged = 0;
+  for (size_t end = 0; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1, ++line)
+    try {
+      const std::string where = fmt::format("{}: line {}", path, line);
+      const Json json = parse_json(std::string_view(text).substr(begin, end - begin), where);
+      const auto number = [&](const char* name) {
+        return json_number(json_at(json, name, where), fmt::format("{}: {}", where, name));
+      };
+      all.push_back({json_integer(json_at(json, "step", where), 0, kSteps, where + ": step"),
+                     number("loss"), number("accuracy"), number("tau"), number("tokens_per_s")});
+    } catch (const Error& error) {
+      if (damaged++ == 0) first = error.what();
+    }
+  if (damaged > 0)
+    complain(fmt::format("{}; {} damaged line{} left out of the curves", first, damaged,
+                         damaged == 1 ? " is" : "s are"));
   return all;
 }
 
@@ -155,17 +160,17 @@ void inspect_sample(const SequenceModel& model, const Task& task, const Batch& s
                     Inspection& inspection) {
   const auto [B, N] = dims<2>(sample.tokens, "inspect: sample [1,N]");
   expect(B == 1, "inspect: sample [1,N]: expected one sequence, got {}", B);
-  Pass pass;
-  pass.tokens = sample.tokens;
+  Context context;
+  context.tokens = sample.tokens;
   Recall recall;
   const bool recalled = N <= kLongestRecalled;
-  if (recalled) recall.watch(pass, sample.targets);
+  if (recalled) recall.watch(context, sample.targets);
   std::vector<Glimpse> glimpses;
-  pass.watch = [&, count = pass.watch](const Pointing& pointing) {
+  context.watch = [&, count = context.watch](const Pointing& pointing) {
     if (count) count(pointing);
     glimpses.push_back(glimpse(pointing, inspection.temperature));
   };
-  const auto scored = model.score(sample, pass);
+  const auto scored = model.score(sample, context);
 
   inspection.target.assign(N, "");
   inspection.predicted.assign(N, "");
@@ -186,10 +191,10 @@ void inspect_sample(const SequenceModel& model, const Task& task, const Batch& s
     const bool watched = seen < glimpses.size();
     if (watched) layer.gate = glimpses[seen].gate;
     for (size_t h = 0; h < H; ++h) {
-      HeadMap head{.to = to_integers(pointers.to, h, H),
-                   .type = to_integers(pointers.type, h, H),
-                   .score = to_doubles(pointers.score, h, H),
-                   .margin = to_doubles(pointers.margin, h, H)};
+      HeadMap head{.to = of_head<int32_t>(pointers.to, h, H),
+                   .type = of_head<int32_t>(pointers.type, h, H),
+                   .score = of_head<double>(pointers.score, h, H),
+                   .margin = of_head<double>(pointers.margin, h, H)};
       if (watched) {
         head.probability = glimpses[seen].probability[h];
         head.entropy = glimpses[seen].entropy[h];
@@ -218,15 +223,14 @@ std::string inspection_json(const Inspection& inspection) {
   for (const char* name : {"step", "loss", "accuracy", "tau", "tokens_per_s"})
     json["metrics"][name] = rounded(curves[name]);
   json["accuracy"] = Ordered::array();
-  for (size_t i = 0; i < inspection.accuracy.size(); ++i) {
-    const Evaluation& e = inspection.accuracy[i];
-    json["accuracy"].push_back({{"length", e.length},
-                                {"token_accuracy", rounded(e.token_accuracy)},
-                                {"exact_match", rounded(e.exact_match)},
-                                {"loss", rounded(e.loss)},
-                                {"tokens", e.tokens},
-                                {"chance", rounded(inspection.chance[i])}});
-  }
+  for (const Evaluation& e : inspection.accuracy)
+    json["accuracy"].push_back(
+        {{"length", e.length},
+         {"token_accuracy", rounded(e.token_accuracy)},
+         {"exact_match", inspection.exact ? rounded(e.exact_match) : Ordered()},
+         {"loss", rounded(e.loss)},
+         {"tokens", e.tokens},
+         {"chance", rounded(e.chance)}});
   json["tokens"] = inspection.tokens;
   json["target"] = inspection.target;
   json["predicted"] = inspection.predicted;

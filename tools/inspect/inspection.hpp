@@ -1,4 +1,3 @@
-// tools/inspect/inspection.hpp
 // What can be seen of a run: how it learned, how well it answers, and on one sample where every
 // token points, why, and how far.
 #pragma once
@@ -15,8 +14,8 @@ struct Metric {
   double loss = 0, accuracy = 0, tau = 0, tokens_per_s = 0;
 };
 
-/// Reads metrics.jsonl. A last line without its end (a killed run) is left out. Throws
-/// Error(Fault::data) for a file that is missing, or a whole line that is none of ours.
+/// Reads metrics.jsonl. A last line without its end (a killed run) is left out; so is a damaged
+/// line, which is said on the standard error. Throws Error(Fault::data) for a missing file.
 std::vector<Metric> read_metrics(const std::string& path);
 
 /// How far the pointers of one head reach; a hop is i - to_i, over the tokens that point.
@@ -36,7 +35,7 @@ struct HeadMap {
   std::vector<double> score;
   std::vector<double> margin;            ///< over the runner-up; infinity: there was none
   std::vector<double> probability = {};  ///< of the chosen target in the soft distribution
-  std::vector<double> entropy = {};      ///< of that distribution over targets, in bits
+  std::vector<double> entropy = {};      ///< of that distribution over targets and nothing, in bits
   HopStatistics hops = {};
   std::optional<Recall::Head> recall = {};
 };
@@ -54,7 +53,7 @@ struct Inspection {
   double temperature = 1;  ///< of the soft distribution: that of the end of training
   std::vector<Metric> metrics = {};
   std::vector<Evaluation> accuracy = {};
-  std::vector<double> chance = {};  ///< of each of them
+  bool exact = true;  ///< whether whole sequences can be right: not those of text
   std::vector<std::string> tokens = {};
   std::vector<std::string> target = {}, predicted = {};  ///< empty where nothing is asked
   std::vector<LayerMap> layers = {};                     ///< of those that point
@@ -67,7 +66,9 @@ constexpr size_t kLongestRecalled = 4096;  ///< tokens whose recall is counted: 
 void inspect_sample(const SequenceModel& model, const Task& task, const Batch& sample,
                     Inspection& inspection);
 
-/// All of it as JSON; the names are those of the structures above.
+/// All of it as JSON; the names are those of the structures above. Numbers that were computed have
+/// four significant digits; null: not finite (a margin without a runner-up), and the exact match of
+/// a task that has none. The metrics are one list for each name.
 std::string inspection_json(const Inspection& inspection);
 
 }  // namespace gnomon

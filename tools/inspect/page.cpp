@@ -2,43 +2,23 @@
 
 #include <string_view>
 
-// The files of the page, as bytes of the program.
-#define GNOMON_EMBED(name, path)     \
-  asm(".pushsection .rodata\n" #name \
-      "_begin:\n"                    \
-      ".incbin \"" path "\"\n" #name \
-      "_end:\n"                      \
-      ".byte 0\n.popsection\n");     \
-  extern "C" const char name##_begin[], name##_end[]
+#include "tools/embedded.hpp"
 
-GNOMON_EMBED(gnomon_report_html, GNOMON_SOURCE_DIR "/tools/inspect/report.html");
-GNOMON_EMBED(gnomon_report_css, GNOMON_SOURCE_DIR "/tools/inspect/report.css");
-GNOMON_EMBED(gnomon_report_js, GNOMON_SOURCE_DIR "/tools/inspect/report.js");
-GNOMON_EMBED(gnomon_d3, GNOMON_D3);
+GNOMON_EMBED(gnomon_report_html, "/tools/inspect/report.html");
+GNOMON_EMBED(gnomon_report_css, "/tools/inspect/report.css");
+GNOMON_EMBED(gnomon_report_js, "/tools/inspect/report.js");
+GNOMON_EMBED_FILE(gnomon_d3, GNOMON_D3);
 
 namespace gnomon {
 
 std::string escaped_html(const std::string& text) {
+  constexpr std::string_view kMarkup = "&<>\"'";
+  constexpr const char* kSafe[]{"&amp;", "&lt;", "&gt;", "&quot;", "&#39;"};
   std::string safe;
-  for (const char c : text) switch (c) {
-      case '&':
-        safe += "&amp;";
-        break;
-      case '<':
-        safe += "&lt;";
-        break;
-      case '>':
-        safe += "&gt;";
-        break;
-      case '"':
-        safe += "&quot;";
-        break;
-      case '\'':
-        safe += "&#39;";
-        break;
-      default:
-        safe += c;
-    }
+  for (const char c : text) {
+    const size_t at = kMarkup.find(c);
+    at == kMarkup.npos ? safe += c : safe += kSafe[at];
+  }
   return safe;
 }
 
@@ -62,11 +42,11 @@ std::string filled(std::string text,
 }
 
 std::string inspection_page(const Inspection& inspection) {
-  return filled({gnomon_report_html_begin, gnomon_report_html_end},
-                {{"css", {gnomon_report_css_begin, gnomon_report_css_end}},
+  return filled({GNOMON_EMBEDDED(gnomon_report_html)},
+                {{"css", {GNOMON_EMBEDDED(gnomon_report_css)}},
                  {"data", escaped_script(inspection_json(inspection))},
-                 {"d3", {gnomon_d3_begin, gnomon_d3_end}},
-                 {"js", {gnomon_report_js_begin, gnomon_report_js_end}}});
+                 {"d3", {GNOMON_EMBEDDED(gnomon_d3)}},
+                 {"js", {GNOMON_EMBEDDED(gnomon_report_js)}}});
 }
 
 }  // namespace gnomon

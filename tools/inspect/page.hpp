@@ -1,4 +1,3 @@
-// tools/inspect/page.hpp
 // An inspection as one HTML file that needs nothing else: no network, no file beside it.
 #pragma once
 

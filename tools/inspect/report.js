@@ -74,8 +74,9 @@ function learning() {
           {logX: true, top: 1});
   const table = document.createElement("table");
   fill(table, ["length", "tokens right", "sequences exact", "chance", "loss", "tokens"],
-       rows.map(r => [String(r.length), percent(r.token_accuracy), percent(r.exact_match),
-                      percent(r.chance), number(r.loss), String(r.tokens)]));
+       rows.map(r => [String(r.length), percent(r.token_accuracy),
+                      r.exact_match === null ? "-" : percent(r.exact_match), percent(r.chance),
+                      number(r.loss), String(r.tokens)]));
   byId("length-table").append(table);
 }
 
@@ -121,10 +122,24 @@ function prepared(canvas) {
 /// Pixels of token i's middle, on an axis of `size` pixels.
 const place = (transform, size) => i => transform.applyX((i + .5) / N * size);
 
+/// The pointers [i, j] that `seen` takes, by source. Dense: those that share their pixels, `bundle`
+/// tokens, are one, to be drawn the stronger the more they are.
+function bundled(bundle, seen) {
+  const layer = data.layers[view.layer], to = layer.heads[view.head].to, bundles = new Map();
+  for (let i = 0; i < N; ++i) {
+    const j = to[i];
+    if (j < 0 || !seen(i, j)) continue;
+    const name = source(typeOf(layer, view.head, i));
+    const key = `${Math.floor(i / bundle)} ${Math.floor(j / bundle)} ${name}`;
+    const found = bundles.get(key);
+    if (found) ++found.count; else bundles.set(key, {i, j, name, count: 1});
+  }
+  return [...bundles.values()];
+}
+
 function drawArcs() {
   const map = maps.arcs, {context, width, height} = prepared(map.canvas);
   const x = place(map.transform, width), base = height - 34, step = map.transform.k * width / N;
-  const layer = data.layers[view.layer], head = layer.heads[view.head];
   const arc = (i, j, style, line, alpha) => {
     const a = x(i), b = x(j), middle = (a + b) / 2, radius = Math.abs(a - b) / 2;
     const tall = (base - 8) * Math.sqrt(Math.min(1, 2 * radius / width));
@@ -134,20 +149,12 @@ function drawArcs() {
     else context.ellipse(middle, base, radius, tall, 0, Math.PI, 2 * Math.PI);
     context.stroke();
   };
-  // Dense: arcs that share their pixels are drawn once, the stronger the more they are.
-  const bundle = step < 4 ? 4 / step : 1, bundles = new Map();
-  for (let i = 0; i < N; ++i) {
-    const j = head.to[i];
-    if (j < 0 || Math.max(x(i), x(j)) < 0 || Math.min(x(i), x(j)) > width) continue;
-    const name = source(typeOf(layer, view.head, i));
-    const key = `${Math.floor(i / bundle)} ${Math.floor(j / bundle)} ${name}`;
-    const found = bundles.get(key);
-    if (found) ++found.count; else bundles.set(key, {i, j, name, count: 1});
-  }
-  const faint = bundles.size > 400 ? .25 : .6;
-  for (const {i, j, name, count} of bundles.values())
+  const bundles = bundled(step < 4 ? 4 / step : 1, (i, j) =>
+    Math.max(x(i), x(j)) >= 0 && Math.min(x(i), x(j)) <= width);
+  const faint = bundles.length > 400 ? .25 : .6;
+  for (const {i, j, name, count} of bundles)
     arc(i, j, sourceColour(name), 1.2, Math.min(1, faint + .15 * Math.log2(count)));
-  const own = head.to[view.token];
+  const own = data.layers[view.layer].heads[view.head].to[view.token];
   if (own >= 0) arc(view.token, own, colour("--accent"), 3, 1);
   context.globalAlpha = 1;
   context.textAlign = "center";
@@ -173,28 +180,19 @@ function drawHeat() {
   const map = maps.heat, {context, width, height} = prepared(map.canvas);
   const {transform} = map, step = transform.k * width / N, cell = Math.max(2, step);
   const x = i => transform.applyX(i / N * width), y = i => transform.applyY(i / N * height);
-  const layer = data.layers[view.layer], head = layer.heads[view.head];
   context.strokeStyle = colour("--line");
   context.beginPath(); context.moveTo(x(0), y(0)); context.lineTo(x(N), y(N)); context.stroke();
-  // Dense: cells that share their pixels are drawn once, the stronger the more they are.
-  const bundle = step < 2 ? 2 / step : 1, cells = new Map();
-  for (let i = 0; i < N; ++i) {
-    const j = head.to[i];
-    if (j < 0 || x(j) < -cell || x(j) > width || y(i) < -cell || y(i) > height) continue;
-    const name = source(typeOf(layer, view.head, i));
-    const key = `${Math.floor(i / bundle)} ${Math.floor(j / bundle)} ${name}`;
-    const found = cells.get(key);
-    if (found) ++found.count; else cells.set(key, {i, j, name, count: 1});
-  }
-  const most = d3.max([...cells.values()], c => c.count) || 1;
-  for (const {i, j, name, count} of cells.values()) {
+  const cells = bundled(step < 2 ? 2 / step : 1, (i, j) =>
+    x(j) >= -cell && x(j) <= width && y(i) >= -cell && y(i) <= height);
+  const most = d3.max(cells, c => c.count) || 1;
+  for (const {i, j, name, count} of cells) {
     context.globalAlpha = most === 1 ? 1 : .45 + .55 * Math.log2(1 + count) / Math.log2(1 + most);
     context.fillStyle = sourceColour(name);
     context.fillRect(x(j), y(i), cell, cell);
   }
   context.globalAlpha = 1;
   context.strokeStyle = colour("--accent"); context.lineWidth = 2;
-  const own = head.to[view.token];
+  const own = data.layers[view.layer].heads[view.head].to[view.token];
   if (own >= 0) context.strokeRect(x(own) - 3, y(view.token) - 3, cell + 6, cell + 6);
   context.fillStyle = colour("--quiet"); context.textAlign = "left"; context.font = "11px sans-serif";
   const axis = d3.scaleLinear().domain([0, N]).range([0, width]);

@@ -1,4 +1,3 @@
-// tools/reproduce/document.hpp
 // A report that is written once and read twice: as Markdown, and as one HTML file.
 #pragma once
 

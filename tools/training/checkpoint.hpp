@@ -1,4 +1,3 @@
-// tools/training/checkpoint.hpp
 // Parameters and optimizer state on disk: safetensors files whose names must fit the model exactly.
 // The metadata keeps the config, so a file says by itself how to build its model.
 #pragma once

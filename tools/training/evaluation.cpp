@@ -1,5 +1,8 @@
 #include "tools/training/evaluation.hpp"
 
+#include "nn/pointer/selection.hpp"
+#include "tools/training/generation.hpp"
+
 namespace gnomon {
 namespace {
 
@@ -17,6 +20,11 @@ size_t count_exact(const SequenceModel::Scored& scored, const Batch& batch) {
   size_t exact = 0;
   for (size_t b = 0; b < seen.size(); ++b) exact += seen[b] && !wrong[b];
   return exact;
+}
+
+void score_last_half(Batch& batch) {
+  const auto [B, N] = dims<2>(batch.targets, "evaluation: targets [B,N]");
+  for (size_t b = 0; b < B; ++b) std::fill_n(batch.targets.row(b), N / 2, -1);
 }
 
 }  // namespace
@@ -37,25 +45,34 @@ Evaluation evaluate_at(const SequenceModel& model, const Task& task, size_t leng
   const Random random = Random(plan.seed).split("test").split(length);
   const size_t N = task.test_batch(1, length, random).tokens.shape()[1];
   const size_t B = plan.batch ? plan.batch : std::max<size_t>(1, kTokensPerBatch / N);
-  Evaluation found{.length = length};
+  if (plan.last_half && !task.in_bits_per_byte())
+    fail_option("last-half", "expected a task that scores every token, as `text` does");
+  Evaluation found{.length = length, .chance = task.chance(length)};
+  if (plan.state)
+    found.state_numbers =
+        state_numbers_after(model, task.test_batch(1, length, random).tokens,
+                            plan.iterations ? std::optional(plan.iterations) : std::nullopt);
   double loss = 0, right = 0, exact = 0;
   for (size_t i = 0; i < plan.batches; ++i) {
-    const Batch batch = task.test_batch(B, length, random.split(i));
-    Pass pass;
-    pass.selection = plan.selection;
-    if (plan.iterations > 0) pass.iterations = plan.iterations;
-    pass.noise = random.split("noise").split(i);
-    pass.tokens = batch.tokens;
-    if (plan.recall) found.recall.watch(pass, batch.targets);
-    const auto scored = model.score(batch, pass);
+    Batch batch = task.test_batch(B, length, random.split(i));
+    if (plan.last_half) score_last_half(batch);
+    Context context;
+    context.selection = selection_of(plan.selection);
+    context.temperature = plan.temperature;
+    if (plan.iterations > 0) context.iterations = plan.iterations;
+    context.noise = random.split("noise").split(i);
+    context.tokens = batch.tokens;
+    if (plan.recall) found.recall.watch(context, batch.targets);
+    const auto scored = model.score(batch, context);
     const auto count = static_cast<double>(scored.positions.size());
     found.tokens += scored.positions.size();
+    found.sequences += B;
     loss += double{scored.loss.value().item()} * count;
     right += static_cast<double>(count_right(scored, batch));
     exact += static_cast<double>(count_exact(scored, batch));
     found.loss = loss / static_cast<double>(found.tokens);
     found.token_accuracy = right / static_cast<double>(found.tokens);
-    found.exact_match = exact / static_cast<double>((i + 1) * B);
+    found.exact_match = exact / static_cast<double>(found.sequences);
     report(found);
   }
   return found;

@@ -1,5 +1,5 @@
-// tools/training/evaluation.hpp
-// A model judged at one length: fresh test data, hard pointers unless asked otherwise.
+// A model judged at one length: fresh test data, hard pointers unless asked otherwise. Batch i =
+// 0, ... is drawn from R.split(i), R = Random(seed).split("test").split(length).
 #pragma once
 
 #include <functional>
@@ -14,21 +14,27 @@ struct EvaluationPlan {
   size_t batches = 20, batch = 0;  ///< batch 0: as many sequences as make about 16384 tokens
   size_t seed = 1;                 ///< of the test data
   std::string selection = "hard";  ///< how pointers choose: hard or soft
+  double temperature = 1;          ///< of soft ones
   size_t iterations = 0;           ///< of a shared layer; 0: as in training
   bool recall = false;             ///< quadratic
+  bool last_half = false;          ///< the first N / 2 tokens of each sequence are not scored
+  bool state = false;              ///< count what the state of one sequence holds
 };
 
 struct Evaluation {
-  size_t length = 0, tokens = 0;  ///< tokens: scored ones
+  size_t length = 0, tokens = 0, sequences = 0;  ///< tokens: scored ones
   double token_accuracy = 0, exact_match = 0;
-  double loss = 0;  ///< nats a scored token
+  double chance = 0;         ///< of the task at this length
+  double loss = 0;           ///< nats a scored token
+  size_t state_numbers = 0;  ///< that a sequence read in pieces leaves behind: nn/state.hpp
   Recall recall = {};
 };
 
 /// "64,512" -> lengths the task can make. Throws Error(Fault::option or Fault::data).
 std::vector<size_t> parse_lengths(const std::string& text, const Task& task);
 
-/// `report` is called after every batch with what is known so far.
+/// `report` is called after every batch with what is known so far. Throws Error(Fault::option) when
+/// the last halves are asked for of a task that does not score every token.
 Evaluation evaluate_at(const SequenceModel& model, const Task& task, size_t length,
                        const EvaluationPlan& plan,
                        const std::function<void(const Evaluation&)>& report);

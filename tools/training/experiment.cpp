@@ -1,6 +1,37 @@
 #include "tools/training/experiment.hpp"
 
+#include <algorithm>
+#include <map>
+
 namespace gnomon {
+namespace {
+
+/// Options of earlier versions, with their defaults: a config.ini may hold them.
+const std::map<std::string, std::string> kOnce{{"credit", "false"}};
+
+struct Owners {
+  std::vector<std::string> names;
+  std::string initial;  // the option's default
+};
+
+/// The registered Ts that have an option of this name, without the chosen ones.
+template <class T, class Declare>
+Owners owners(const std::string& option, const std::vector<std::string>& chosen, Declare declare) {
+  Owners found;
+  for (const auto& [name, entry] : registry<T>()) {
+    if (std::find(chosen.begin(), chosen.end(), name) != chosen.end()) continue;
+    const auto made = entry.make();
+    Fields fields;
+    declare(*made, fields);
+    if (const Field* field = fields.find(option)) {
+      found.names.push_back(name);
+      found.initial = field->value;
+    }
+  }
+  return found;
+}
+
+}  // namespace
 
 void TrainingConfig::declare(Fields& f, const std::string& length_meaning) {
   constexpr size_t kMany = 1'000'000'000;
@@ -18,14 +49,59 @@ void TrainingConfig::declare(Fields& f, const std::string& length_meaning) {
   f.integer("checkpoint-every", checkpoint_every, 1, kMany, "steps between checkpoints");
   schedule.declare(f);
   adamw.declare(f);
-  temperature.declare(f);
+}
+
+void declare_model(ModelKind& kind, const std::string& name, Options& options) {
+  kind.config.declare(options.group("the model " + name, true));
+  for (const auto& [mixer, made] : kind.mixers())
+    made->declare(options.group("the mixer " + mixer, true));
+}
+
+std::optional<Foreign> foreign_option(const std::string& name, const SequenceModel::Config& chosen,
+                                      const std::optional<std::string>& task) {
+  auto of = owners<MixerKind>(name, split(chosen.mixers, ','), [](MixerKind& kind, Fields& f) {
+    kind.declare(f);
+    if (kind.anneals()) TemperatureConfig().declare(f);
+  });
+  if (!of.names.empty())
+    return Foreign{fmt::format("belongs to the mixer {}, which is not among --mixers {}",
+                               fmt::join(of.names, " or "), chosen.mixers),
+                   of.initial};
+  if (task) of = owners<Task>(name, {*task}, [](Task& each, Fields& f) { each.declare(f); });
+  if (!of.names.empty())
+    return Foreign{
+        fmt::format("belongs to the task {}, and --task is {}", fmt::join(of.names, " or "), *task),
+        of.initial};
+  SequenceModel::Config learned;
+  learned.encoder.position = "learned";
+  Fields f;
+  learned.declare(f);
+  if (const Field* field = f.find(name))
+    return Foreign{
+        fmt::format("belongs to --position learned, and it is {}", chosen.encoder.position),
+        field->value};
+  const auto was = kOnce.find(name);
+  if (was == kOnce.end()) return std::nullopt;
+  return Foreign{"was an option of earlier versions", was->second};
 }
 
 ExperimentNames::ExperimentNames(const Arguments& arguments) {
   Fields names;
   names.text("model", model, "");
   names.text("task", task, "");
+  names.text("mixers", mixers, "");
+  names.text("position", position, "");
   arguments.set_known(names);
+}
+
+void ExperimentNames::declare(Fields& f) {
+  f.text("model", model, "the model; `gnomon models` lists them");
+  f.text("task", task, "the task; `gnomon tasks` lists them");
+}
+
+void ExperimentNames::apply(SequenceModel::Config& config) const {
+  if (!mixers.empty()) config.mixers = mixers;
+  if (!position.empty()) config.encoder.position = position;
 }
 
 Experiment::Experiment(ExperimentNames chosen) : names(std::move(chosen)) {
@@ -37,13 +113,15 @@ Experiment::Experiment(ExperimentNames chosen) : names(std::move(chosen)) {
          fmt::join(registered_names<Task>(), ", "));
   kind_ = make_registered<ModelKind>(names.model, "model");
   task_ = make_registered<Task>(names.task, "task");
+  names.apply(kind_->config);
 }
 
 std::unique_ptr<Experiment> Experiment::unprepared(const Arguments& config) {
   auto experiment = std::make_unique<Experiment>(ExperimentNames(config));
   Options options;
   experiment->declare(options);
-  config.set_all(options.fields);
+  config.set_all(options, &experiment->remarks);
+  experiment->ini = options.ini();
   return experiment;
 }
 
@@ -54,16 +132,16 @@ std::unique_ptr<Experiment> Experiment::of_run(const Arguments& config) {
 }
 
 void Experiment::declare(Options& options) {
-  Fields& f = options.fields;
-  options.heading("what learns what", true);
-  f.text("model", names.model, "the model; `gnomon models` lists them");
-  f.text("task", names.task, "the task; `gnomon tasks` lists them");
-  options.heading("training", true);
-  training.declare(f, task_->length_meaning());
-  options.heading("the model " + names.model, true);
-  kind_->declare(f);
-  options.heading("the task " + names.task, true);
-  task_->declare(f);
+  names.declare(options.group("what learns what", true));
+  training.declare(options.group("training", true), task_->length_meaning());
+  const auto& mixers = kind_->mixers();
+  if (std::any_of(mixers.begin(), mixers.end(), [](const auto& m) { return m.second->anneals(); }))
+    training.temperature.declare(options.group("training of soft selections", true));
+  declare_model(*kind_, names.model, options);
+  task_->declare(options.group("the task " + names.task, true));
+  options.foreign = [this](const std::string& name) {
+    return foreign_option(name, kind_->config, names.task);
+  };
 }
 
 void Experiment::prepare() {

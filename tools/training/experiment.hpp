@@ -1,4 +1,3 @@
-// tools/training/experiment.hpp
 // Everything that decides the numbers of a run: a model, a task, and how the one learns the other.
 // Its options, as an INI file, are the run's config.ini.
 #pragma once
@@ -23,21 +22,34 @@ struct TrainingConfig {
   ScheduleConfig schedule;
   AdamWConfig adamw;
   TemperatureConfig temperature;
+  /// All but the temperature's, which are for mixers that anneal.
   void declare(Fields& f, const std::string& length_meaning);
 };
 
-/// --model and --task, which decide what other options there are; empty where not given.
+/// What decides which other options there are, read before them; empty where not given.
 struct ExperimentNames {
-  std::string model, task;
+  std::string model, task, mixers, position;
   ExperimentNames() = default;
   explicit ExperimentNames(const Arguments& arguments);
+  /// The first two; the others are the model's.
+  void declare(Fields& f);
+  /// Puts --mixers and --position into a model's defaults.
+  void apply(SequenceModel::Config& config) const;
 };
+
+/// Declares a model's options, a group for the trunk and one for each of its mixers.
+void declare_model(ModelKind& kind, const std::string& name, Options& options);
+/// What an option belongs to among all registered mixers and tasks that are not chosen (no task:
+/// tasks are out of the question); or that it was one in earlier versions.
+std::optional<Foreign> foreign_option(const std::string& name, const SequenceModel::Config& chosen,
+                                      const std::optional<std::string>& task = {});
 
 class Experiment {
  public:
   /// Throws Error(Fault::option) when a name is missing or unknown.
   explicit Experiment(ExperimentNames names);
-  /// As a run keeps it, prepared. Throws Error(Fault::option or Fault::data).
+  /// As a run keeps it, prepared. Options that belong to something that was not chosen are passed
+  /// over, as earlier versions did: see `remarks`. Throws Error(Fault::option or Fault::data).
   static std::unique_ptr<Experiment> of_run(const Arguments& config);
   /// The same not prepared: the task's files need not be there. Enough to make the model.
   static std::unique_ptr<Experiment> unprepared(const Arguments& config);
@@ -54,6 +66,8 @@ class Experiment {
 
   ExperimentNames names;
   TrainingConfig training;
+  std::string ini;                   ///< what unprepared() set, as config.ini has it
+  std::vector<std::string> remarks;  ///< sentences on what of_run() passed over
 
  private:
   std::unique_ptr<ModelKind> kind_;

@@ -82,77 +82,71 @@ void AdamW::step(double rate) {
                    "adamw: gradient of " + each.parameter.name);
   ++steps_;
   const double t = static_cast<double>(steps_);
-  const auto scalar = [](double value) { return static_cast<real>(value); };
-  for (Moments& each : moments_) {
-    Array& p = each.parameter.var->value();
-    Array& g = each.parameter.var->grad();
-    const double decay = p.shape().rank() >= 2 ? config_.weight_decay : 0;
-    const StepScalars s{.keep = scalar(1 - rate * decay),
-                        .beta1 = scalar(config_.beta1),
-                        .fresh1 = scalar(1 - config_.beta1),
-                        .beta2 = scalar(config_.beta2),
-                        .fresh2 = scalar(1 - config_.beta2),
-                        .root_scale = scalar(1 / std::sqrt(1 - std::pow(config_.beta2, t))),
-                        .epsilon = scalar(config_.epsilon),
-                        .stride = scalar(rate / (1 - std::pow(config_.beta1, t)))};
-    const Array gradient = g.empty() ? zeros_like(p) : g;
-    parallel_for(p.size(), kElementGrain, [&](size_t begin, size_t end) {
-      update_range(s, end - begin, p.data() + begin, each.first.data() + begin,
-                   each.second.data() + begin, gradient.data() + begin);
-    });
-  }
-}
-
-std::map<std::string, Array> AdamW::state() const {
-  std::map<std::string, Array> state;
+  const auto scalars = [&](double decay) {
+    const auto scalar = [](double value) { return static_cast<real>(value); };
+    return StepScalars{.keep = scalar(1 - rate * decay),
+                       .beta1 = scalar(config_.beta1),
+                       .fresh1 = scalar(1 - config_.beta1),
+                       .beta2 = scalar(config_.beta2),
+                       .fresh2 = scalar(1 - config_.beta2),
+                       .root_scale = scalar(1 / std::sqrt(1 - std::pow(config_.beta2, t))),
+                       .epsilon = scalar(config_.epsilon),
+                       .stride = scalar(rate / (1 - std::pow(config_.beta1, t)))};
+  };
+  const StepScalars of_matrix = scalars(config_.weight_decay), of_vector = scalars(0);
+  std::vector<Loop> loops;
+  std::vector<Array> gradients;
   for (const Moments& each : moments_) {
-    state["first_moment." + each.parameter.name] = each.first.clone();
-    state["second_moment." + each.parameter.name] = each.second.clone();
+    const Array& g = each.parameter.var->grad();
+    loops.push_back({each.first.size(), kElementGrain});
+    gradients.push_back(g.empty() ? zeros_like(each.first) : g);
   }
-  return state;
+  parallel_for(loops, [&](size_t i, size_t begin, size_t end) {
+    Moments& each = moments_[i];
+    Array& p = each.parameter.var->value();
+    const bool matrix = p.shape().rank() >= 2 && p.size() > 1;  // a learned scalar is [1,1]
+    update_range(matrix ? of_matrix : of_vector, end - begin, p.data() + begin,
+                 each.first.data() + begin, each.second.data() + begin,
+                 gradients[i].data() + begin);
+  });
 }
 
-void AdamW::restore(const std::map<std::string, Array>& state, size_t steps) {
-  const std::map<std::string, Array> expected = this->state();
-  std::vector<std::string> wrong;
-  for (const auto& [name, own] : expected)
-    if (const auto found = state.find(name); found == state.end())
-      wrong.push_back("missing " + name);
-    else if (!(found->second.shape() == own.shape()))
-      wrong.push_back(
-          fmt::format("{} has shape {} instead of {}", name, found->second.shape(), own.shape()));
-  for (const auto& [name, moment] : state)
-    if (!expected.count(name)) wrong.push_back("unexpected " + name);
-  if (!wrong.empty())
-    fail(Fault::data, "adamw: the saved state is of another model: {}", fmt::join(wrong, ", "));
-  for (Moments& each : moments_) {
-    each.first = state.at("first_moment." + each.parameter.name).clone();
-    each.second = state.at("second_moment." + each.parameter.name).clone();
+std::map<std::string, Array> AdamW::moments() const {
+  std::map<std::string, Array> all;
+  for (const Moments& each : moments_) {
+    all["first_moment." + each.parameter.name] = each.first;
+    all["second_moment." + each.parameter.name] = each.second;
   }
-  steps_ = steps;
+  return all;
 }
 
 double clip_gradients(const std::vector<Parameter>& parameters, double max_norm) {
   expect(max_norm > 0, "clip: max_norm: expected a positive number, got {}", max_norm);
-  double sum = 0;
+  std::vector<Loop> loops;
+  std::vector<std::vector<double>> pieces;
   for (const Parameter& p : parameters) {
-    const Array& g = p.var->grad();
-    std::vector<double> pieces((g.size() + kElementGrain - 1) / kElementGrain);
-    parallel_for(g.size(), kElementGrain, [&](size_t begin, size_t end) {
-      pieces[begin / kElementGrain] = sum_of_squares(g.data() + begin, end - begin);
-    });
-    for (const double piece : pieces) sum += piece;
+    loops.push_back({p.var->grad().size(), kElementGrain});
+    pieces.emplace_back((loops.back().n + kElementGrain - 1) / kElementGrain);
   }
+  parallel_for(loops, [&](size_t i, size_t begin, size_t end) {
+    pieces[i][begin / kElementGrain] =
+        sum_of_squares(parameters[i].var->grad().data() + begin, end - begin);
+  });
+  double sum = 0;
+  for (const auto& of_parameter : pieces)
+    for (const double piece : of_parameter) sum += piece;
   const double norm = std::sqrt(sum);
   if (!std::isfinite(norm) || norm <= max_norm) return norm;
   const real scale = static_cast<real>(max_norm / norm);
   for (const Parameter& p : parameters) {
     Array& g = p.var->grad();
-    if (g.empty()) continue;
     if (g.shared()) g = g.clone();  // one array may be the gradient of two parameters
-    simd::map(
-        g, [scale](const Pack& v) { return v * scale; }, g);
   }
+  parallel_for(loops, [&](size_t i, size_t begin, size_t end) {
+    real* const g = parameters[i].var->grad().data() + begin;
+    simd::map_range(
+        end - begin, g, [scale](const Pack& v) { return v * scale; }, g);
+  });
   return norm;
 }
 

@@ -1,4 +1,3 @@
-// tools/training/optimizer.hpp
 // AdamW: a step along the running mean of the gradient, in units of its running size; weights decay
 // apart from it. One pass over memory for each parameter (28 bytes a number in float), because
 // the arithmetic is cheap and the memory is not: separate passes would read and write it again.
@@ -29,21 +28,24 @@ class AdamW {
   explicit AdamW(std::vector<Parameter> parameters, AdamWConfig config = {});
 
   /// Step t, at a learning rate, with the gradient g of every parameter p (none arrived: g = 0):
-  ///   p <- (1 - rate decay) p                         only where p has two axes or more: a bias or
+  ///   p <- (1 - rate decay) p                         only where p is a matrix: a scalar, bias or
   ///   m <- beta1 m + (1 - beta1) g                    the gain of a norm has no reason to be small
   ///   v <- beta2 v + (1 - beta2) g^2
   ///   p <- p - rate m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon)
+  /// The step has the size of the rate however small g is. So a parameter whose true gradient is 0
+  /// (a logit that all candidates share, as the type of a menu with one type) is moved by the
+  /// rounding noise of g, unless that is far below epsilon.
   /// The bits do not depend on the number of threads. Throws Error when the rate is negative or not
   /// finite, or when a gradient has another shape than its parameter.
   void step(double rate);
 
   /// t: how many steps were taken.
   size_t steps() const { return steps_; }
-  /// Copies of m and v: "first_moment.<parameter>", "second_moment.<parameter>".
-  std::map<std::string, Array> state() const;
-  /// Continues from a state() after `steps` steps, bit for bit. Throws Error(Fault::data), and
-  /// changes nothing, unless the names and shapes are those of state(); it lists the others.
-  void restore(const std::map<std::string, Array>& state, size_t steps);
+  /// m and v themselves: "first_moment.<parameter>", "second_moment.<parameter>".
+  std::map<std::string, Array> moments() const;
+  /// Once the parameters and moments() hold what they held after `steps` steps: continues from
+  /// there, bit for bit.
+  void continue_after(size_t steps) { steps_ = steps; }
 
  private:
   struct Moments {

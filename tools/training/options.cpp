@@ -1,10 +1,12 @@
 #include "tools/training/options.hpp"
 
+#include <algorithm>
 #include <boost/program_options.hpp>
 #include <set>
 #include <sstream>
 
 #include "core/base/file.hpp"
+#include "core/base/json.hpp"
 
 namespace gnomon {
 namespace {
@@ -14,20 +16,6 @@ namespace po = boost::program_options;
 constexpr size_t kLargestFile = size_t{1} << 20;
 
 bool is_switch(const Field& field) { return field.allowed == "true | false"; }
-
-/// Only a switch may stand alone.
-std::string value_of(const po::option& option) {
-  return option.value.empty() ? "true" : option.value.front();
-}
-
-[[noreturn]] void fail_unknown(const std::string& name, const std::vector<Fields*>& groups) {
-  std::vector<std::string> known;
-  for (const Fields* fields : groups)
-    for (const Field& f : fields->all()) known.push_back(f.name);
-  const std::string near = nearest(name, known);
-  fail(Fault::option, "unknown option '{}'{}", shortened(name),
-       near.empty() ? "" : "; did you mean '" + near + "'?");
-}
 
 /// Text of at most `width` columns a line, every line after the first indented.
 std::string wrapped(const std::string& text, size_t indent, size_t width) {
@@ -55,27 +43,54 @@ std::string spelled(const Error& error) {
   return (error.option().empty() ? "" : "--") + std::string(error.what());
 }
 
-void Options::heading(const std::string& text, bool kept) {
-  headings_.push_back({text, kept, fields.all().size()});
+std::string quoted(const std::string& word) {
+  const bool plain = word.find_first_not_of(
+                         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                         "0123456789-_./,:=+") == word.npos;
+  if (plain && !word.empty()) return word;
+  std::string safe = "'";
+  for (const char c : word) c == '\'' ? safe += "'\\''" : safe += c;
+  return safe + "'";
 }
 
-std::vector<Field> Options::under(size_t heading) const {
-  const auto at = [&](size_t h) {
-    return h < headings_.size() ? headings_[h].begin : fields.all().size();
-  };
-  const auto& all = fields.all();
-  return {all.begin() + static_cast<std::ptrdiff_t>(at(heading)),
-          all.begin() + static_cast<std::ptrdiff_t>(at(heading + 1))};
+Fields& Options::group(const std::string& heading, bool kept) {
+  return groups_.emplace_back(Group{heading, kept, {}}).fields;
+}
+
+const Field* Options::find(const std::string& name) const {
+  for (const Group& g : groups_)
+    if (const Field* field = g.fields.find(name)) return field;
+  return nullptr;
+}
+
+std::optional<Foreign> Options::foreign_to(const std::string& name) const {
+  return foreign && !find(name) ? foreign(name) : std::nullopt;
+}
+
+void Options::fail_unknown(const std::string& name) const {
+  if (const auto whose = foreign_to(name)) fail(Fault::option, "--{} {}", name, whose->why);
+  std::vector<std::string> known;
+  for (const Group& g : groups_)
+    for (const Field& f : g.fields.all()) known.push_back(f.name);
+  const std::string near = nearest(name, known);
+  fail(Fault::option, "unknown option '{}'{}", shortened(name),
+       near.empty() ? "" : "; did you mean '" + near + "'?");
+}
+
+void Options::set(const std::string& name, const std::string& value) {
+  for (Group& g : groups_)
+    if (g.fields.find(name)) g.fields.set(name, value);
 }
 
 std::string Options::help() const {
   std::string text;
-  for (size_t h = 0; h < headings_.size(); ++h) {
-    text += "\n" + headings_[h].text + ":\n";
-    for (const Field& f : under(h)) {
-      const std::string fallback = f.value.empty() ? "" : " (" + f.value + ")";
+  for (const Group& g : groups_) {
+    if (g.fields.all().empty()) continue;
+    text += "\n" + g.heading + ":\n";
+    for (const Field& f : g.fields.all()) {
+      const std::string initial = f.value.empty() ? "" : " (" + f.value + ")";
       const std::string range = is_switch(f) || f.allowed == "text" ? "" : " [" + f.allowed + "]";
-      text += fmt::format("  --{:<20} {}\n", f.name, wrapped(f.help + range + fallback, 25, 96));
+      text += fmt::format("  --{:<20} {}\n", f.name, wrapped(f.help + range + initial, 25, 96));
     }
   }
   return text;
@@ -83,134 +98,176 @@ std::string Options::help() const {
 
 std::string Options::ini() const {
   std::string text;
-  for (size_t h = 0; h < headings_.size(); ++h) {
-    if (!headings_[h].kept) continue;
-    text += fmt::format("{}# {}\n", text.empty() ? "" : "\n", headings_[h].text);
-    for (const Field& f : under(h)) {
+  std::map<std::string, std::string> written;
+  for (const Group& g : groups_) {
+    if (!g.kept || g.fields.all().empty()) continue;
+    text += fmt::format("{}# {}\n", text.empty() ? "" : "\n", g.heading);
+    for (const Field& f : g.fields.all()) {
       const bool plain = std::all_of(f.value.begin(), f.value.end(), [](char c) {
         return static_cast<unsigned char>(c) >= 0x20 && c != '#' && c != 0x7f;
       });
-      if (!plain || (!f.value.empty() && (f.value.front() == ' ' || f.value.back() == ' ')))
-        fail(Fault::option,
-             "--{}: '{}' cannot be kept in an INI file: expected no '#', no control character and "
-             "no "
-             "blank at an end",
-             f.name, shortened(f.value));
-      text += fmt::format("{} = {}\n", f.name, f.value);
+      if (!plain || f.value != trimmed(f.value))
+        fail_option(f.name,
+                    "'{}' cannot be kept in an INI file: expected no '#', no control character and "
+                    "no blank at an end; a file may be renamed, or linked to under a plain name",
+                    shortened(f.value));
+      if (!is_utf8(f.value))
+        fail_option(f.name,
+                    "{} cannot be kept in the files of a run: expected UTF-8, got bytes that are "
+                    "none; rename the file, or give it a link with a plain name",
+                    printable(f.value));
+      const auto [at, fresh] = written.emplace(f.name, f.value);
+      if (!fresh && at->second != f.value)
+        fail_option(f.name, "expected a value, since its defaults differ: {}, and {} for {}",
+                    at->second, f.value, g.heading);
+      if (fresh) text += fmt::format("{} = {}\n", f.name, f.value);
     }
   }
   return text;
 }
 
-Arguments::Arguments(std::vector<std::string> words) : words_(std::move(words)) {
-  std::string config;
-  for (const Given& given : from_words({})) {
-    if (given.name == "help") help_ = true;
-    if (given.name != "config") continue;
-    if (!config.empty()) fail(Fault::option, "--config is given twice");
-    if (given.value.empty()) fail_option("config", "expected the name of an INI file");
-    config = given.value;
+Arguments::Arguments(const std::vector<std::string>& words) {
+  namespace style = po::command_line_style;
+  std::vector<po::option> parsed;
+  try {
+    // What options there are is asked of the Fields later, which can suggest a name: so all are
+    // unregistered here, and a value that stands behind one is a word without a name.
+    parsed = po::command_line_parser(words)
+                 .options({})
+                 .style(style::allow_long | style::long_allow_adjacent)
+                 .allow_unregistered()
+                 .run()
+                 .options;
+  } catch (const po::error& error) {
+    fail(Fault::option, "command line: {}", error.what());
   }
-  if (!config.empty() && !help_) read_file(config);
+  bool open = false;  // may the next word be the value of the option before it?
+  for (const po::option& o : parsed) {
+    const bool named = o.position_key < 0;
+    if (!named && open)
+      words_.back().value = o.value.front();
+    else if (named || (o.value.front().size() > 1 && o.value.front().front() == '-'))
+      words_.push_back({named ? o.string_key : o.value.front(), {}});
+    else
+      words_.push_back({"", o.value.front()});
+    if (named && !o.value.empty()) words_.back().value = o.value.front();
+    open = named && o.value.empty();
+  }
+  const auto is_help = [](const Given& g) { return g.name == "help" || g.name == "-h"; };
+  help_ = std::ranges::any_of(words_, is_help);
+  std::erase_if(words_, is_help);
+  const auto is_config = [](const Given& g) { return g.name == "config"; };
+  if (std::ranges::count_if(words_, is_config) > 1) fail(Fault::option, "--config is given twice");
+  const auto config = std::ranges::find_if(words_, is_config);
+  if (config == words_.end()) return;
+  const std::string path = config->value.value_or("");
+  if (path.empty()) fail_option("config", "expected the name of an INI file");
+  words_.erase(config);
+  if (!help_) read_ini(read_file(path, kLargestFile), path);
 }
 
 Arguments Arguments::of_file(const std::string& path) {
-  Arguments arguments;
-  arguments.read_file(path);
+  return of_text(read_file(path, kLargestFile), path);
+}
+
+Arguments Arguments::of_text(const std::string& text, const std::string& path) {
+  Arguments arguments({});
+  arguments.read_ini(text, path);
   return arguments;
 }
 
-void Arguments::read_file(const std::string& path) {
+void Arguments::read_ini(const std::string& text, const std::string& path) {
   path_ = path;
-  text_ = gnomon::read_file(path, kLargestFile);
-  if (text_.starts_with("\xef\xbb\xbf"))
-    text_.erase(0, 3);  // a byte order mark, as some editors write
-  if (text_.find('\0') != text_.npos)
+  if (text.find('\0') != text.npos)
     fail(Fault::data, "{}: not an INI file: it holds NUL bytes", path);
+  const bool marked = text.starts_with("\xef\xbb\xbf");  // a byte order mark, as some editors write
+  std::istringstream lines(text), content(text.substr(marked ? 3 : 0));
+  std::string line;
+  for (size_t number = 1; std::getline(lines, line); ++number)
+    if (trimmed(line).starts_with("["))
+      fail(Fault::option,
+           "{}: line {}: sections, such as '{}', are not known here: expected name = value", path,
+           number, shortened(std::string(trimmed(line))));
+  try {
+    for (const po::option& o :
+         po::parse_config_file(content, po::options_description(), true).options)
+      if (o.string_key.empty())
+        fail(Fault::data, "{}: not an INI file: a value without a name: '{}'", path,
+             shortened(o.value.front()));
+      else
+        file_.push_back({o.string_key, o.value.front()});
+  } catch (const po::error& error) {
+    fail(Fault::data, "{}: not an INI file: {}", path, shortened(error.what()));
+  }
+}
+
+std::map<std::string, std::string> Arguments::in_file() const {
+  std::map<std::string, std::string> values;
+  for (const Given& given : file_) values[given.name] = *given.value;
+  return values;
 }
 
 std::vector<std::string> Arguments::names() const {
   std::vector<std::string> names;
-  for (const Given& given : from_words({}))
+  for (const Given& given : words_)
     if (!given.name.empty()) names.push_back(given.name);
   return names;
 }
 
-std::vector<Arguments::Given> Arguments::from_words(const std::vector<Fields*>& groups) const {
-  po::options_description known;
-  known.add_options()("help,h", "");
-  known.add_options()("config", po::value<std::string>());
-  std::set<std::string> names;
-  for (const Fields* fields : groups)
-    for (const Field& f : fields->all()) {
-      if (!names.insert(f.name).second) continue;
-      auto* value = po::value<std::string>();
-      if (is_switch(f)) value->implicit_value("true");
-      known.add_options()(f.name.c_str(), value);
-    }
-  namespace style = po::command_line_style;
-  const int no_guessing = style::allow_long | style::long_allow_next | style::long_allow_adjacent |
-                          style::allow_short | style::allow_dash_for_short |
-                          style::short_allow_next;
-  std::vector<Given> given;
-  try {
-    // Unregistered ones are let through, to be refused with a suggestion by Fields::set.
-    const auto parsed = po::command_line_parser(words_)
-                            .options(known)
-                            .style(no_guessing)
-                            .allow_unregistered()
-                            .run();
-    for (const po::option& option : parsed.options) {
-      const std::string value = value_of(option);
-      if (option.position_key < 0 && value.starts_with("--"))
-        fail(Fault::option, "--{}: a value is missing before '{}'", shortened(option.string_key),
-             shortened(value));
-      given.push_back({option.position_key < 0 ? option.string_key : "", value});
-    }
-  } catch (const po::error& error) {
-    fail(Fault::option, "command line: {}", error.what());
-  }
-  return given;
+std::string Arguments::Given::value_for(const Field& field) const {
+  if (!value && !is_switch(field)) fail_option(name, "a value is missing");
+  return value.value_or("true");
 }
 
-std::vector<Arguments::Given> Arguments::from_file() const {
-  std::vector<Given> given;
-  std::istringstream stream(text_);
-  try {
-    for (const po::option& option :
-         po::parse_config_file(stream, po::options_description(), true).options)
-      given.push_back({option.string_key, value_of(option)});
-  } catch (const po::error& error) {
-    fail(Fault::data, "{}: not an INI file: {}", path_, shortened(error.what()));
-  }
-  return given;
-}
-
-void Arguments::set(const std::vector<Fields*>& groups, bool all) const {
-  const auto set_each = [&](const std::vector<Given>& source) {
+template <class Visit>
+void Arguments::each(Visit&& visit) const {
+  const auto each_of = [&](const std::vector<Given>& source) {
     std::set<std::string> seen;
-    for (const auto& [name, value] : source) {
-      std::vector<Fields*> having;
-      for (Fields* fields : groups)
-        if (fields->find(name)) having.push_back(fields);
-      if (!all && having.empty()) continue;
-      if (name.empty())
-        fail(Fault::option, "unexpected word '{}'; options begin with --", shortened(value));
-      if (!seen.insert(name).second) fail(Fault::option, "--{} is given twice", shortened(name));
-      if (having.empty()) fail_unknown(name, groups);
-      for (Fields* fields : having) fields->set(name, value);
-    }
+    for (const Given& given : source)
+      if (visit(given) && !seen.insert(given.name).second)
+        fail(Fault::option, "--{} is given twice", shortened(given.name));
   };
   try {
-    set_each(from_file());
+    each_of(file_);
   } catch (const Error& error) {
     if (error.fault() != Fault::option) throw;
     fail(Fault::option, "{}: {}", path_, spelled(error));
   }
-  std::vector<Given> words;
-  for (Given& given : from_words(groups))
-    if (given.name != "help" && given.name != "config") words.push_back(std::move(given));
-  set_each(words);
+  each_of(words_);
+}
+
+void Arguments::set_known(Fields& fields) const {
+  each([&](const Given& given) {
+    const Field* field = fields.find(given.name);
+    if (field) fields.set(given.name, given.value_for(*field));
+    return field != nullptr;
+  });
+}
+
+void Arguments::set_all(Options& options, std::vector<std::string>* passed_over) const {
+  each([&](const Given& given) {
+    if (given.name.empty())
+      fail(Fault::option, "unexpected word '{}'; options begin with --",
+           shortened(given.value.value_or("--")));
+    const Field* field = options.find(given.name);
+    const auto foreign = passed_over ? options.foreign_to(given.name) : std::nullopt;
+    if (field)
+      options.set(given.name, given.value_for(*field));
+    else if (!foreign)
+      options.fail_unknown(given.name);
+    else if (given.value != foreign->initial)
+      passed_over->push_back(fmt::format("{}: {} = {} is passed over: it {}", path_, given.name,
+                                         *given.value, foreign->why));
+    return true;
+  });
+}
+
+void Arguments::expect_known(const Options& known) const {
+  each([&](const Given& given) {
+    if (!given.name.empty() && !known.find(given.name) && !known.foreign_to(given.name))
+      known.fail_unknown(given.name);
+    return true;
+  });
 }
 
 }  // namespace gnomon

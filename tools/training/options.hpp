@@ -1,8 +1,12 @@
-// tools/training/options.hpp
-// The command line and the INI file, as text (Boost.Program_options), put into Fields, which know
-// types and ranges. Boost is given strings only: its own conversions turn -1 into 2^64 - 1.
+// The command line and the INI file, as text, put into Fields, which know types and ranges.
+//
+//   --name value   --name=value   --switch        name = value   # a remark
 #pragma once
 
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,61 +19,90 @@ namespace gnomon {
 std::string shortened(const std::string& word);
 /// The sentence of an error, with "--" before the name of the option that it begins with.
 std::string spelled(const Error& error);
+/// A word as a shell reads it back.
+std::string quoted(const std::string& word);
 
-/// Fields under headings.
+/// An option that there is not, because something else was chosen than what it belongs to.
+struct Foreign {
+  std::string why;      ///< "belongs to the mixer pointer, which is not among ..."
+  std::string initial;  ///< its default
+};
+
+/// Fields in groups: what one thing declares, a command, a model, a mixer, is one group. An option
+/// that several groups have is one to the user, and set in each.
 class Options {
  public:
-  /// The fields declared from now on stand under it. Only `kept` ones are written by ini().
-  void heading(const std::string& text, bool kept = false);
-  /// Each option with its range, default and meaning.
+  /// A new group; only `kept` ones are written by ini(). Its Fields stay where they are.
+  Fields& group(const std::string& heading, bool kept = false);
+  /// Each option with its range, default and meaning, group by group.
   std::string help() const;
   /// "name = value" lines that give the same values when read again. Throws Error(Fault::option)
-  /// for a value that such a file cannot hold.
+  /// for a value that such a file cannot hold, and for an option not given whose defaults differ.
   std::string ini() const;
 
-  Fields fields;
+  /// The first of this name; null: no group has it.
+  const Field* find(const std::string& name) const;
+  /// Throws Error(Fault::option) for a wrong value.
+  void set(const std::string& name, const std::string& value);
+  /// What is known of a name that no group has.
+  std::optional<Foreign> foreign_to(const std::string& name) const;
+  /// Throws Error(Fault::option): whose option it is, or the nearest name.
+  [[noreturn]] void fail_unknown(const std::string& name) const;
+
+  /// Asked for it.
+  std::function<std::optional<Foreign>(const std::string& name)> foreign;
 
  private:
-  struct Heading {
-    std::string text;
+  struct Group {
+    std::string heading;
     bool kept;
-    size_t begin;  // of its fields
+    Fields fields;
   };
-  std::vector<Field> under(size_t heading) const;
-  std::vector<Heading> headings_;
+  std::deque<Group> groups_;
 };
 
 /// What the user gave: the words of the command line, and the INI file that its --config names.
 class Arguments {
  public:
-  /// Throws Error(Fault::data) when the INI file cannot be read.
-  explicit Arguments(std::vector<std::string> words);
-  /// An INI file alone.
+  /// The first word that does not begin with "--" behind an option is its value. Throws
+  /// Error(Fault::data) when the INI file cannot be read.
+  explicit Arguments(const std::vector<std::string>& words);
+  /// An INI file alone: its path, or what is in it (`path` is for sentences).
   static Arguments of_file(const std::string& path);
+  static Arguments of_text(const std::string& text, const std::string& path);
 
   bool help() const { return help_; }
   /// Names of the options on the command line, in order.
   std::vector<std::string> names() const;
+  /// The values of the INI file by name, whatever its layout and comments.
+  std::map<std::string, std::string> in_file() const;
   /// Sets those of `fields` that are given and leaves out the rest. The INI file comes first, so
   /// the command line beats it. Throws Error(Fault::option) for a wrong value.
-  void set_known(Fields& fields) const { set({&fields}, false); }
-  /// The same for everything given: an option is set in each of the groups that has it. Throws
-  /// Error(Fault::option) also for an unknown option, an option given twice, a stray word.
-  void set_all(const std::vector<Fields*>& groups) const { set(groups, true); }
-  void set_all(Fields& fields) const { set({&fields}, true); }
+  void set_known(Fields& fields) const;
+  /// The same for everything given. Throws Error(Fault::option) also for an option that there is
+  /// not, with whom it belongs to or the nearest name, an option given twice, a stray word.
+  /// With `passed_over`, what belongs to something that was not chosen is passed over instead, and
+  /// a sentence added for each whose value was not its default.
+  void set_all(Options& options, std::vector<std::string>* passed_over = nullptr) const;
+  /// Throws as set_all() for an option that is neither among `known` nor foreign to it, and sets
+  /// nothing.
+  void expect_known(const Options& known) const;
 
  private:
   struct Given {
-    std::string name, value;  // no name: a stray word
+    std::string name = {};  // empty: a stray word
+    std::optional<std::string> value = {};
+    /// Only a switch may stand alone.
+    std::string value_for(const Field& field) const;
   };
-  Arguments() = default;
-  void read_file(const std::string& path);
-  std::vector<Given> from_words(const std::vector<Fields*>& groups) const;
-  std::vector<Given> from_file() const;
-  void set(const std::vector<Fields*>& groups, bool all) const;
+  void read_ini(const std::string& text, const std::string& path);
+  /// Calls visit(given) for all of the file, then of the words; what it takes (true) may be there
+  /// once in each. Throws what it throws, and says where.
+  template <class Visit>
+  void each(Visit&& visit) const;
 
-  std::vector<std::string> words_;
-  std::string path_, text_;  // of the INI file
+  std::string path_;  // of the INI file
+  std::vector<Given> file_, words_;
   bool help_ = false;
 };
 

@@ -6,7 +6,6 @@
 #include <filesystem>
 
 #include "core/base/json.hpp"
-#include "tools/training/checkpoint.hpp"
 
 namespace gnomon {
 namespace {
@@ -31,12 +30,46 @@ int locked(const std::string& path) {
   return directory;  // -1: the first write says what is wrong
 }
 
-/// Everything that the next step depends on, by name; the moments are copies.
-NamedArrays everything(Trainer& trainer, const std::map<std::string, Array>& moments) {
+/// Everything that the next step depends on, by name.
+NamedArrays everything(Trainer& trainer) {
+  const auto moments = trainer.optimizer().moments();
   NamedArrays all(moments.begin(), moments.end());
   for (const Parameter& p : trainer.model().parameters())
     all.emplace_back("model." + p.name, p.var->value());
   return all;
+}
+
+/// Throws unless a file with this metadata is of this configuration and data. Data that is known by
+/// its fingerprint may lie elsewhere now.
+void expect_same(const Metadata& metadata, const std::string& config, const Task& task,
+                 const std::string& file) {
+  const auto data = metadata.find("data");
+  const bool known = data != metadata.end();
+  if (const auto then = metadata.find("config"); then != metadata.end()) {
+    // What belongs to nothing that was chosen, as in runs of earlier versions, makes no difference.
+    const auto values = [&](const std::string& ini) {
+      const auto effective = Experiment::unprepared(Arguments::of_text(ini, file))->ini;
+      return Arguments::of_text(effective, file).in_file();
+    };
+    auto before = values(then->second), now = values(config);
+    if (known) before.erase("file"), now.erase("file");
+    std::vector<std::string> changes;
+    for (const auto& [name, value] : before)
+      if (!now.contains(name) || now[name] != value)
+        changes.push_back(fmt::format("{} = {} (now {})", name, value,
+                                      now.contains(name) ? now[name] : "missing"));
+    for (const auto& [name, value] : now)
+      if (!before.contains(name)) changes.push_back(fmt::format("no {} (now {})", name, value));
+    if (!changes.empty())
+      fail(Fault::data,
+           "{}: config.ini has changed since; a changed run is a new run. It was trained with {}",
+           file, fmt::join(changes, ", "));
+  }
+  if (known && !task.fingerprint().empty() && task.fingerprint() != data->second)
+    fail(Fault::data,
+         "{}: the text is not the one it was trained on: that had {}, the file named in config.ini "
+         "has {}",
+         file, data->second, task.fingerprint());
 }
 
 size_t step_of(const Metadata& metadata, const std::string& file) {
@@ -55,8 +88,7 @@ std::unique_ptr<RunDirectory> RunDirectory::create(const std::string& path,
   std::error_code error;
   if (fs::exists(path, error) && !fs::is_directory(path, error))
     fail_option("out", "'{}' exists and is no directory", path);
-  fs::create_directories(path, error);
-  if (error) fail(Fault::io, "{}: cannot create the directory: {}", path, error.message());
+  create_folder(path);
   return std::unique_ptr<RunDirectory>(new RunDirectory(path, &config));
 }
 
@@ -99,13 +131,14 @@ void RunDirectory::load(Trainer& trainer) {
       fail(Fault::data, "{}: is missing, though the run has begun", path);
     return;
   }
-  const auto moments = trainer.optimizer().state();
-  const Metadata metadata = load_arrays(path, everything(trainer, moments));
-  const auto config = metadata.find("config");
-  if (config == metadata.end() || config->second != config_)
-    fail(Fault::data, "{}: config.ini has changed since; a changed run is a new run", path);
+  const Metadata metadata = read_tensor_header(path).metadata;
+  expect_same(metadata, config_, trainer.experiment().task(), path);
   const size_t step = step_of(metadata, path);
-  trainer.optimizer().restore(moments, step);
+  if (step > trainer.last_step())
+    fail(Fault::data, "{}: expected at most step {}, the last by config.ini, got step {}", path,
+         trainer.last_step(), step);
+  load_arrays(path, everything(trainer));
+  trainer.optimizer().continue_after(step);
   cut_metrics(step);
   export_model(trainer);
 }
@@ -124,16 +157,30 @@ void RunDirectory::cut_metrics(size_t step) {
   });
 }
 
+Metadata RunDirectory::metadata(const Trainer& trainer) const {
+  Metadata all{{"config", config_}, {"step", fmt::format("{}", trainer.steps())}};
+  if (const std::string data = trainer.experiment().task().fingerprint(); !data.empty())
+    all["data"] = data;
+  return all;
+}
+
 void RunDirectory::save(Trainer& trainer) {
   metrics_.sync();
-  save_arrays(file("checkpoint.safetensors"), everything(trainer, trainer.optimizer().state()),
-              {{"config", config_}, {"step", fmt::format("{}", trainer.steps())}});
+  save_arrays(file("checkpoint.safetensors"), everything(trainer), metadata(trainer));
   export_model(trainer);
 }
 
 void RunDirectory::export_model(Trainer& trainer) const {
-  save_parameters(file("model.safetensors"), trainer.model().parameters(),
-                  {{"config", config_}, {"step", fmt::format("{}", trainer.steps())}});
+  save_parameters(file("model.safetensors"), trainer.model().parameters(), metadata(trainer));
+}
+
+std::unique_ptr<SequenceModel> load_model(const std::string& run, const Experiment& experiment) {
+  const std::string file = run + "/model.safetensors";
+  auto model = experiment.make_model();
+  expect_same(read_tensor_header(file).metadata, read_file(run + "/config.ini", kLargestConfig),
+              experiment.task(), file);
+  load_parameters(file, model->parameters());
+  return model;
 }
 
 }  // namespace gnomon

@@ -1,4 +1,3 @@
-// tools/training/run_directory.hpp
 // The directory of a run:
 //
 //   config.ini               the whole configuration; written first, never changed
@@ -11,6 +10,7 @@
 #pragma once
 
 #include "core/base/file.hpp"
+#include "tools/training/checkpoint.hpp"
 #include "tools/training/trainer.hpp"
 
 namespace gnomon {
@@ -27,7 +27,8 @@ class RunDirectory {
   /// Puts the trainer where the checkpoint was, drops the lines of metrics.jsonl after it, and
   /// exports the model. Without a checkpoint (killed before the first) the trainer stays at the
   /// start.
-  /// Throws Error(Fault::data) for a file that is damaged, foreign or of another configuration.
+  /// Throws Error(Fault::data) for a file that is damaged, foreign, of another configuration or
+  /// trained on other data.
   void load(Trainer& trainer);
   /// Throws Error(Fault::io), Error(Fault::diverged): the checkpoint before is then untouched.
   void save(Trainer& trainer);
@@ -45,6 +46,7 @@ class RunDirectory {
   void remove_temporaries() const;
   void cut_metrics(size_t step);
   void export_model(Trainer& trainer) const;
+  Metadata metadata(const Trainer& trainer) const;
 
   std::string path_;
   Descriptor lock_;
@@ -52,5 +54,11 @@ class RunDirectory {
   LineLog metrics_;
   double seconds_before_ = 0;
 };
+
+/// The model of a run with the parameters of its model.safetensors. `experiment` is that of its
+/// config.ini; its data is compared where it is prepared. Throws Error(Fault::data) for a file that
+/// is damaged or foreign, and when config.ini or the data is not what the model was trained with: a
+/// file without metadata cannot say, and is taken as it is.
+std::unique_ptr<SequenceModel> load_model(const std::string& run, const Experiment& experiment);
 
 }  // namespace gnomon

@@ -1,4 +1,3 @@
-// tools/training/safetensors.hpp
 // Named arrays in one file, in the safetensors format (https://github.com/huggingface/safetensors),
 // which Python reads without us:
 //

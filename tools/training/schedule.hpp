@@ -1,4 +1,3 @@
-// tools/training/schedule.hpp
 // What changes over a run, as pure functions of the step: the learning rate and the temperature.
 // Steps count from 1 to `steps`.
 #pragma once

@@ -6,17 +6,17 @@ namespace gnomon {
 
 Trainer::Trainer(const Experiment& experiment)
     : experiment_(experiment),
-      model_(experiment.make_model()),
-      parameters_(model_->parameters()),
-      optimizer_(parameters_, experiment.training.adamw) {
-  model_->initialise(experiment.training.seed);
+      learner_(experiment.make_model(), experiment.training.adamw, experiment.training.clip) {
+  model().initialise(experiment.training.seed);
 }
 
-void Trainer::rehearse() const {
+void Trainer::rehearse() {
   const TrainingConfig& training = experiment_.training;
-  Pass pass;
-  pass.training = true;  // some limits are those of training alone
-  model_->score(experiment_.task().test_batch(1, training.length, Random(training.seed)), pass);
+  Context context;
+  learner_.differentiate(
+      experiment_.task().test_batch(training.batch, training.length, Random(training.seed)),
+      context);
+  model().clear_gradients();
 }
 
 StepReport Trainer::step() {
@@ -30,7 +30,7 @@ StepReport Trainer::step() {
   }
   if (!std::isfinite(report.loss)) explain_divergence("the loss is not finite");
   if (!std::isfinite(report.gradient_norm)) explain_divergence("the gradient's norm is not finite");
-  optimizer_.step(report.rate);
+  learner_.update(report.rate);
   return report;
 }
 
@@ -46,21 +46,16 @@ StepReport Trainer::differentiate(bool check_finite) {
   Batch batch = experiment_.task().train_batch(training.batch, training.length,
                                                random.split("data").split(report.step));
   if (training.shuffle_targets) shuffle_targets(batch, random.split("shuffle").split(report.step));
-  Pass pass;
-  pass.training = true;
-  pass.temperature = report.temperature;
-  pass.noise = random.split("noise").split(report.step);
+  Context context;
+  context.temperature = report.temperature;
+  context.noise = random.split("noise").split(report.step);
   report.tokens = batch.tokens.size();
 
-  model_->clear_gradients();
-  Tape tape;
-  tape.check_finite(check_finite);
-  const auto scored = model_->score(batch, pass);
+  const auto [scored, gradient_norm] = learner_.differentiate(batch, context, check_finite);
   report.loss = scored.loss.value().item();
   report.accuracy = static_cast<double>(count_right(scored, batch)) /
                     static_cast<double>(scored.positions.size());
-  tape.backward(scored.loss);
-  report.gradient_norm = clip_gradients(parameters_, training.clip);
+  report.gradient_norm = gradient_norm;
   return report;
 }
 

@@ -1,10 +1,15 @@
-// tools/training/trainer.hpp
 // Training, step by step. A step is a pure function of (experiment, step number, parameters,
 // moments): its data and noise come from streams named by the step. So a run that was interrupted
-// and resumed has the same bits as one that was not.
+// and resumed has the same bits as one that was not. With R = Random(seed), the streams are:
+//
+//   start of parameter p    R.split(p.name), its dotted name
+//   data of step t = 1, ... R.split("data").split(t)
+//   noise of step t         R.split("noise").split(t)      drawn layer by layer: nn/encoder.hpp
+//   shuffled targets        R.split("shuffle").split(t)
 #pragma once
 
 #include "tools/training/experiment.hpp"
+#include "tools/training/learner.hpp"
 
 namespace gnomon {
 
@@ -20,26 +25,27 @@ class Trainer {
   /// At the start of the run: initialised from its seed.
   explicit Trainer(const Experiment& experiment);
 
-  /// One sequence of the full length through the model, so that what cannot work at all fails
-  /// before anything is written. Changes nothing.
-  void rehearse() const;
+  /// A step on a whole batch of the full length without the update: what cannot work, and what
+  /// memory has no room for, fails before anything is written. Changes nothing.
+  void rehearse();
   /// The next step. Throws Error(Fault::diverged), naming the step and the first op, when the loss
   /// or the norm of the gradient is not finite; parameters and moments are then as before.
   StepReport step();
   /// How many were taken.
-  size_t steps() const { return optimizer_.steps(); }
+  size_t steps() const { return learner_.optimizer().steps(); }
+  /// How many there are in all.
+  size_t last_step() const { return experiment_.training.steps; }
 
-  SequenceModel& model() { return *model_; }
-  AdamW& optimizer() { return optimizer_; }
+  const Experiment& experiment() const { return experiment_; }
+  SequenceModel& model() { return learner_.model(); }
+  AdamW& optimizer() { return learner_.optimizer(); }
 
  private:
   StepReport differentiate(bool check_finite);
   [[noreturn]] void explain_divergence(const std::string& what);
 
   const Experiment& experiment_;
-  std::unique_ptr<SequenceModel> model_;
-  std::vector<Parameter> parameters_;
-  AdamW optimizer_;
+  Learner learner_;
 };
 
 /// The targets of the scored tokens of all sequences change places at random.

@@ -1,6 +1,7 @@
 // hop:a       token i of head h may point at to'_a[to'_h[i]] of the layer below: follow the pointer
 //             of head a from where my own arrived. Without a number: one candidate for every head
-//             but h itself.                              cost N per candidate and head
+//             but h itself. Head a itself is offered nothing by hop:a.
+//                                                              cost N per candidate and head
 // One head can build powers of a pointer (see "jump") while another spends them: 2^L reach, and any
 // number of hops below it.
 #include "core/ops/matmul.hpp"
@@ -22,23 +23,19 @@ class Hop final : public FormulaSource<Hop> {
       std::iota(followed_.begin(), followed_.end(), size_t{0});
     }
   }
-  std::vector<std::string> types() const override {
-    std::vector<std::string> names;
-    for (const size_t a : followed_) names.push_back(fmt::format("hop {}", a));
-    return names;
+  SourceForm form() const override {
+    SourceForm form{.per_head = true, .needs_previous = true};
+    for (const size_t a : followed_) form.types.push_back(fmt::format("hop {}", a));
+    return form;
   }
-  bool per_head() const override { return true; }
-  bool needs_pointers() const override { return true; }
-  int64_t position(const Trail& below, int64_t n, size_t h, int64_t s) const {
-    const int32_t to = below(n, h);
-    const size_t a = followed_[static_cast<size_t>(s)];
-    return to >= 0 && a != h ? below(to, a) : -1;
+  int64_t position(const PreviousPointers& previous, size_t b, int64_t n, size_t h,
+                   size_t s) const {
+    const int32_t to = previous(b, n, h);
+    const size_t a = followed_[s];
+    return to >= 0 && a != h ? previous(b, to, a) : -1;
   }
-  Stops stops(const Scene& scene, size_t b, int64_t n, size_t h, int64_t s) const override {
-    return {Stop{n, h}, Stop{scene.to_below(b, n, h), followed_[static_cast<size_t>(s)]}};
-  }
-  Var distribution(const std::vector<Var>& below, size_t h, size_t s) const override {
-    return matmul(below[h], below[followed_[s]]);
+  Var distribution(const std::vector<Var>& previous, size_t h, size_t s) const override {
+    return matmul(previous[h], previous[followed_[s]]);
   }
 
  private:

@@ -1,4 +1,3 @@
-// nn/pointer/candidates/jump.cpp
 // jump        token i may point at to'[to'[i]], two hops in the layer below.      cost N per head
 // Pointer doubling: L layers of jumps reach 2^L hops (Wyllie 1979, list ranking).
 #include "core/ops/matmul.hpp"
@@ -9,18 +8,15 @@ namespace {
 
 class Jump final : public FormulaSource<Jump> {
  public:
-  std::vector<std::string> types() const override { return {"jump"}; }
-  bool per_head() const override { return true; }
-  bool needs_pointers() const override { return true; }
-  int64_t position(const Trail& below, int64_t n, size_t h, int64_t) const {
-    const int32_t to = below(n, h);
-    return to >= 0 ? below(to, h) : -1;
+  SourceForm form() const override {
+    return {.types = {"jump"}, .per_head = true, .needs_previous = true};
   }
-  Stops stops(const Scene& scene, size_t b, int64_t n, size_t h, int64_t) const override {
-    return {Stop{n, h}, Stop{scene.to_below(b, n, h), h}};
+  int64_t position(const PreviousPointers& previous, size_t b, int64_t n, size_t h, size_t) const {
+    const int32_t to = previous(b, n, h);
+    return to >= 0 ? previous(b, to, h) : -1;
   }
-  Var distribution(const std::vector<Var>& below, size_t h, size_t) const override {
-    return matmul(below[h], below[h]);
+  Var distribution(const std::vector<Var>& previous, size_t h, size_t) const override {
+    return matmul(previous[h], previous[h]);
   }
 };
 

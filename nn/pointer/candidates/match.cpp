@@ -1,7 +1,6 @@
-// nn/pointer/candidates/match.cpp
 // match:r     token i may point at the r latest earlier positions that hold the same token, and at
 //             the position after each: j, j+1 for the latest j < i with token[j] = token[i], then
-//             the one before it, ...                           cost N 2r; shared by the heads
+//             the one before it, ... r is 1 unless given.      cost N 2r; shared by the heads
 // Every position keeps a link to the one before it with the same token, as in LZ77 compressors:
 // no sort, no search. The codes are the tokens themselves: a strong prior, to be named in results.
 #include "nn/pointer/candidates/source.hpp"
@@ -18,11 +17,18 @@ class Links {
     link_.push_back(latest_[code]);
     latest_[code] = static_cast<int32_t>(link_.size()) - 1;
   }
-  /// Slot s of token n: the latest mate and the place after it, then the one before, ...
-  int32_t position(int64_t n, int64_t s) const {
+  /// Of token n: its latest mate and the place after it, then the mate before that, ...
+  void mates(int64_t n, size_t count, int32_t* to) const {
     int32_t j = link_[static_cast<size_t>(n)];
-    for (int64_t r = 0; r < s / 2 && j >= 0; ++r) j = link_[static_cast<size_t>(j)];
-    return j < 0 ? j : j + static_cast<int32_t>(s % 2);
+    for (size_t r = 0; r < count; ++r) {
+      to[2 * r] = j;
+      to[2 * r + 1] = j < 0 ? -1 : j + 1;
+      if (j >= 0) j = link_[static_cast<size_t>(j)];
+    }
+  }
+  void visit(StateVisitor& visitor) {
+    visitor.visit(link_);
+    visitor.visit(latest_);
   }
 
  private:
@@ -33,30 +39,26 @@ class Links {
 class Match final : public CandidateSource {
  public:
   void set(size_t count) override { count_ = checked(count, 1, 256); }
-  std::vector<std::string> types() const override {
-    std::vector<std::string> names;
+  SourceForm form() const override {
+    SourceForm form;
     for (size_t r = 0; r < count_; ++r) {
-      names.push_back(fmt::format("match {}", r));
-      names.push_back(fmt::format("match {} +1", r));
+      form.types.push_back(fmt::format("match {}", r));
+      form.types.push_back(fmt::format("match {} +1", r));
     }
-    return names;
+    return form;
   }
-  Var offer(const Scene& scene, const Columns& columns) const override {
-    const Index& tokens = scene.pass.tokens;
-    const auto [B, N] = dims<2>(tokens, "match: tokens [B,N]");
-    std::vector<Links> links(B);
-    parallel_for(B, 1, [&, N = N](size_t b, size_t) {
-      for (size_t n = 0; n < N; ++n) links[b].append(tokens.row(b)[n]);
+  std::unique_ptr<State> state(size_t sequences) const override {
+    return std::make_unique<SequenceStates<Links>>(sequences, Links());
+  }
+  Offer offer(const SourceInput& input, State* state) const override {
+    const Index& tokens = input.context.tokens;
+    const auto links = readers(state, input.sequences(), Links());
+    parallel_for(input.sequences(), 1, [&](size_t b, size_t) {
+      for (size_t n = 0; n < input.tokens(); ++n) (*links)[b].append(tokens.row(b)[n]);
     });
-    columns.fill([&](size_t b, int64_t n, size_t, int64_t s) { return links[b].position(n, s); });
-    return {};
-  }
-  SourceStep stepper() const override {
-    return [links = Links()](const Var&, const Moment& moment, const Columns& columns) mutable {
-      links.append(moment.token);
-      columns.fill([&](size_t, int64_t, size_t, int64_t s) { return links.position(moment.n, s); });
-      return Var();
-    };
+    return {[links, mates = count_](size_t b, int64_t n, size_t, int32_t* to) {
+      (*links)[b].mates(n, mates, to);
+    }};
   }
 
  private:

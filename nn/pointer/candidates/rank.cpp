@@ -1,4 +1,3 @@
-// nn/pointer/candidates/rank.cpp
 // rank:k      token i may point at the position whose count reaches its own: counting instead of
 //             matching.               cost per head: N; in training O(N log N) to search, and N k
 //
@@ -6,10 +5,11 @@
 //   r_i = sum over m <= i of sigmoid(w_q . a_m + b_q)                  how many are asked for by i
 //   hard: gates above one half count one, the others nothing; to_i = the first j <= i with
 //   c_j >= r_i, none while r_i = 0.
-//   training: the k positions around the place where c reaches r_i, with the logits
-//             -exp(beta) (r_i - c_j)^2 + log g_j, less the best of them (a constant, without
-//             gradient: beside other sources it counts as the hard one will, by its type alone);
-//             beta learned, 1 at first
+//   training: the k positions (16 unless given) around the place p where c reaches r_i: from
+//             min(p - k / 2, i + 1 - k) on, not below 0, with the logits
+//             -exp(beta) (r_i - c_j)^2 + log(g_j + 1e-9), less the best of them (a constant,
+//             without gradient: beside other sources it counts as the hard one will, by its type
+//             alone); beta learned, 1 at first
 //             and every gate drawn anew, g = sigmoid(logit + logistic noise)
 // The n-th query reads the n-th member of a class that nobody named: selective copying, positions.
 // The noise makes a half-open gate worth nothing: counts that rest on one come out different every
@@ -30,6 +30,7 @@
 #include "core/ops/prefix_sum.hpp"
 #include "core/ops/reshape.hpp"
 #include "core/ops/scale.hpp"
+#include "core/ops/scale_by.hpp"
 #include "core/ops/select_columns.hpp"
 #include "core/ops/sigmoid.hpp"
 #include "nn/pointer/candidates/source.hpp"
@@ -55,6 +56,10 @@ class HardCount {
     asked_ += query > 0;
     return asked_ > 0 && asked_ <= members_.size() ? members_[asked_ - 1] : -1;
   }
+  void visit(StateVisitor& visitor) {
+    visitor.visit(members_);
+    visitor.visit(asked_);
+  }
 
  private:
   std::vector<int32_t> members_;  // the c-th is where the count reaches c
@@ -65,111 +70,112 @@ class Rank final : public CandidateSource {
  public:
   void set(size_t count) override { window_ = checked(count, 1, 4096); }
   void build(const MixerPlace& place) override {
-    member_ = &add<Gate>("member", place.width, place.heads, -1.0);
-    query_ = &add<Gate>("query", place.width, place.heads, -2.0);
+    member_ = &part<Gate>("member", place.width, place.heads, -1.0);
+    query_ = &part<Gate>("query", place.width, place.heads, -2.0);
     sharpness_ = &param("sharpness", {1, 1}, init::constant(1));
   }
-  std::vector<std::string> types() const override { return {"rank"}; }
+  SourceForm form() const override {
+    return {.types = {"rank"}, .per_head = true, .scored = SourceForm::Scored::by_itself};
+  }
   std::vector<size_t> slot_types(size_t) const override { return std::vector<size_t>(window_, 0); }
-  bool per_head() const override { return true; }
-  bool scores_itself() const override { return true; }
+  std::unique_ptr<State> state(size_t sequences) const override {
+    return std::make_unique<SequenceStates<Counts>>(sequences, fresh());
+  }
 
-  Var offer(const Scene& scene, const Columns& columns) const override {
-    const Var member = (*member_)(scene.features), query = (*query_)(scene.features);
-    if (!scene.pass.training) {
-      point(columns, member.value(), query.value());
-      return {};
-    }
+  Offer offer(const SourceInput& input, State* state) const override {
+    const Var member = (*member_)(input.features), query = (*query_)(input.features);
+    if (!input.context.training) return placed(input, hard(input, state, member, query));
     const auto sampled = [&](const Var& logit) {
-      return sigmoid(logistic_noise(logit, scene.pass.noise));
+      return sigmoid(logistic_noise(logit, input.context.noise));
     };
     const Var gate = sampled(member);
     const Var count = prefix_sum(gate), asked = prefix_sum(sampled(query));
-    surround(columns, count.value(), asked.value());
-    const Var own = logits(columns, gate, count, asked);
-    return scale(gnomon::add(own, to_zero(own.value(), columns)),
-                 static_cast<real>(scene.pass.temperature));
-  }
-  SourceStep stepper() const override {
-    return [this, counts = std::vector<HardCount>(member_->bias.shape()[0])](
-               const Var& a, const Moment& moment, const Columns& columns) mutable {
-      const Var member = (*member_)(a), query = (*query_)(a);
-      for (size_t h = 0; h < counts.size(); ++h)
-        columns.to.row(h)[columns.first] = counts[h].next(
-            static_cast<int32_t>(moment.n), member.value().data()[h], query.value().data()[h]);
-      return Var();
-    };
+    const Index to = surrounding(count.value(), asked.value());
+    const Var own = logits(to, gate, count, asked);
+    Offer offer = placed(input, to);
+    offer.logits =
+        scale(add(own, to_zero(own.value(), to)), static_cast<real>(input.context.temperature));
+    return offer;
   }
 
  private:
-  /// The first slot alone: the position that hard counting gives.
-  static void point(const Columns& columns, const Array& member, const Array& query) {
-    const auto [B, N, H] = dims<3>(member, "rank: gates [B,N,H]");
-    parallel_for(B * H, 1, [&, N = N, H = H](size_t pair, size_t) {
-      HardCount count;
-      for (size_t n = 0; n < N; ++n) {
-        const size_t row = (pair / H * N + n) * H + pair % H;
-        columns.to.row(row)[columns.first] =
-            count.next(static_cast<int32_t>(n), member.data()[row], query.data()[row]);
-      }
-    });
+  using Counts = std::vector<HardCount>;  // of each head
+  Counts fresh() const { return Counts(member_->bias.shape()[0]); }
+
+  /// The candidates to [B,N,H,k], known beforehand.
+  static Offer placed(const SourceInput& input, const Index& to) {
+    return {[to, N = input.tokens(), H = input.heads, first = input.context.first](
+                size_t b, int64_t n, size_t h, int32_t* slots) {
+      const size_t row = (b * N + static_cast<size_t>(n) - first) * H + h;
+      std::copy_n(to.row(row), to.shape().last(), slots);
+    }};
   }
 
-  /// The window around the place at which the count reaches what is asked for. Both counts only
-  /// grow, so the place is found by bisection.
-  void surround(const Columns& columns, const Array& count, const Array& asked) const {
+  /// The first slot alone: the position that hard counting gives.
+  Index hard(const SourceInput& input, State* state, const Var& member, const Var& query) const {
+    const auto [B, N, H] = dims<3>(member.value(), "rank: gates [B,N,H]");
+    const auto counts = readers(state, B, fresh());
+    Index to({B, N, H, window_}, -1);
+    parallel_for(B * H, 1, [&, N = N, H = H](size_t pair, size_t) {
+      for (size_t n = 0; n < N; ++n) {
+        const size_t row = (pair / H * N + n) * H + pair % H;
+        to.row(row)[0] = (*counts)[pair / H][pair % H].next(
+            static_cast<int32_t>(input.context.first + n), member.value().data()[row],
+            query.value().data()[row]);
+      }
+    });
+    return to;
+  }
+
+  /// The window around the place at which the count reaches what is asked for: k places, as many of
+  /// them before it as fit (k / 2), all within the tokens so far. Both counts only grow, so the
+  /// place is found by bisection.
+  Index surrounding(const Array& count, const Array& asked) const {
     const auto [B, N, H] = dims<3>(count, "rank: counts [B,N,H]");
+    Index to({B, N, H, window_}, -1);
     parallel_for(B * H, 1, [&, N = N, H = H](size_t begin, size_t end) {
       std::vector<real> reached(N);
       for (size_t pair = begin; pair < end; ++pair) {
-        const size_t b = pair / H, h = pair % H, K = columns.to.shape()[3];
+        const size_t b = pair / H, h = pair % H;
         for (size_t n = 0; n < N; ++n) reached[n] = count.data()[(b * N + n) * H + h];
         for (size_t n = 0; n < N; ++n) {
           const real goal = asked.data()[(b * N + n) * H + h];
           const auto last = reached.begin() + static_cast<std::ptrdiff_t>(n + 1);
           const auto at =
               static_cast<size_t>(std::lower_bound(reached.begin(), last, goal) - reached.begin());
-          int32_t* to = columns.to.data() + ((b * N + n) * H + h) * K + columns.first;
           const size_t first =
               std::min(at - std::min(at, window_ / 2), n + 1 - std::min(n + 1, window_));
-          for (size_t k = 0; k < window_; ++k)
-            to[k] = first + k <= n ? static_cast<int32_t>(first + k) : -1;
+          for (size_t k = 0; k < window_ && first + k <= n; ++k)
+            to.row((b * N + n) * H + h)[k] = static_cast<int32_t>(first + k);
         }
       }
     });
+    return to;
   }
 
-  Var logits(const Columns& columns, const Var& gate, const Var& count, const Var& asked) const {
-    const auto [B, N, H] = dims<3>(count.value(), "rank: counts [B,N,H]");
-    const size_t K = columns.to.shape()[3], k = window_;
-    Index own({B, N, H, k});
-    for (size_t row = 0; row < B * N * H; ++row)
-      std::copy_n(columns.to.data() + row * K + columns.first, k, own.row(row));
-    const Targets targets(own, B, N, "rank: candidates [B,N,H,k]");
+  Var logits(const Index& to, const Var& gate, const Var& count, const Var& asked) const {
+    const auto [B, N, H, k] = dims<4>(to, "rank: candidates [B,N,H,k]");
+    const Targets targets(to, B, N, "rank: candidates [B,N,H,k]");
     // A number for each head is a row of width one: "gathering" it is a product with one.
     const auto at_candidates = [&, H = H](const Var& x) {
       return gathered_dot(ones(x.shape()), x, targets, H, 1);
     };
     const Var wanted = select_columns(reshape(asked, {B, N, H, 1}), Index({k}, 0));
-    const Var off = gnomon::add(wanted, scale(at_candidates(count), -1));
-    const Var squared = reshape(mul(off, off), {B * N * H * k, 1});
-    const Var penalty = reshape(affine(squared, exp(*sharpness_)), {B, N, H, k});
+    const Var off = add(wanted, scale(at_candidates(count), -1));
+    const Var penalty = scale_by(mul(off, off), exp(*sharpness_));
     constexpr real kTiny = real(1e-9);  // log of a gate that rounds to zero
     const Var tiny = Array(gate.shape(), kTiny);
-    return gnomon::add(at_candidates(log(gnomon::add(gate, tiny))), scale(penalty, -1));
+    return add(at_candidates(log(add(gate, tiny))), scale(penalty, -1));
   }
 
   /// What lifts the best of each head's own logits to zero: [B,N,H,k].
-  Array to_zero(const Array& own, const Columns& columns) const {
-    const auto [B, N, G, K] = dims<4>(columns.to, "rank: candidates [B,N,H,K]");
+  Array to_zero(const Array& own, const Index& to) const {
     Array lift(own.shape());
-    parallel_for(B * N * G, 256, [&, K = K](size_t begin, size_t end) {
+    parallel_for(own.shape().rows(), 256, [&](size_t begin, size_t end) {
       for (size_t row = begin; row < end; ++row) {
-        const int32_t* to = columns.to.data() + row * K + columns.first;
         real best = -std::numeric_limits<real>::infinity();
-        for (size_t k = 0; k < window_;
-             ++k)  // one at least is there: the window reaches to token n
-          if (to[k] >= 0) best = std::max(best, own.row(row)[k]);
+        for (size_t k = 0; k < window_; ++k)  // one at least is there: the window reaches token n
+          if (to.row(row)[k] >= 0) best = std::max(best, own.row(row)[k]);
         std::fill_n(lift.row(row), window_, -best);
       }
     });

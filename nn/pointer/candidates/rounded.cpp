@@ -1,4 +1,3 @@
-// nn/pointer/candidates/rounded.cpp
 // rounded     token n points at position round(n sigmoid(w_2 . gelu(W_1 a_n))): a place that its
 //             own features name, whatever stands there. A negative control.
 //             cost N D D; shared by the heads
@@ -20,33 +19,21 @@ namespace {
 class Rounded final : public CandidateSource {
  public:
   void build(const MixerPlace& place) override {
-    hidden_ = &add<Linear>("hidden", place.width, place.width);
-    place_ = &add<Linear>("place", place.width, 1);
+    hidden_ = &part<Linear>("hidden", place.width, place.width);
+    place_ = &part<Linear>("place", place.width, 1);
   }
-  std::vector<std::string> types() const override { return {"rounded"}; }
-
-  Var offer(const Scene& scene, const Columns& columns) const override {
-    const Array share = shares(scene.features);
-    const size_t N = scene.pass.tokens.shape()[1];
-    columns.fill([&](size_t b, int64_t n, size_t, int64_t) {
-      return rounded(share.data()[b * N + static_cast<size_t>(n)], n);
-    });
-    return {};
-  }
-  SourceStep stepper() const override {
-    return [this](const Var& a, const Moment& moment, const Columns& columns) {
-      const int64_t at = rounded(shares(a).data()[0], moment.n);
-      columns.fill([&](size_t, int64_t, size_t, int64_t) { return at; });
-      return Var();
-    };
+  SourceForm form() const override { return {.types = {"rounded"}}; }
+  Offer offer(const SourceInput& input, State*) const override {
+    // How far along of what there is, 0 to 1: [B,N,1].
+    const Array share = sigmoid((*place_)(gelu((*hidden_)(input.features)))).value();
+    return {[share, N = input.tokens(), first = input.context.first](size_t b, int64_t n, size_t,
+                                                                     int32_t* to) {
+      const real along = share.data()[b * N + static_cast<size_t>(n) - first];
+      to[0] = static_cast<int32_t>(std::lround(double{along} * static_cast<double>(n)));
+    }};
   }
 
  private:
-  /// How far along of what there is: 0 to 1.   a [B,N,D] -> [B,N,1]
-  Array shares(const Var& a) const { return sigmoid((*place_)(gelu((*hidden_)(a)))).value(); }
-  static int64_t rounded(real share, int64_t n) {
-    return std::lround(double{share} * static_cast<double>(n));
-  }
   const Linear *hidden_ = nullptr, *place_ = nullptr;
 };
 

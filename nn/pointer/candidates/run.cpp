@@ -1,57 +1,39 @@
-// nn/pointer/candidates/run.cpp
 // run         token i may point one past where its left neighbour points in this very layer:
 //             to[i-1] + 1 (up to i).           cost N per head; serial in i, parallel over B and H
+// gated       the same, but i alone decides: w_t . a_i + b_t, the logit of this type, against the
+//             logits of all its other candidates; no query meets a key on the way.
 // The heart of copying: once a head has found the beginning, every next token reads the next place.
-// Scored form: the neighbour's choice must be known first, so each head walks its sequence once,
-// comparing the run's logit with that of the best other candidate. ("gated" needs no such walk.)
-#include "core/counters.hpp"
-#include "core/simd/row.hpp"
-#include "nn/pointer/candidates/chain.hpp"
+// The neighbour's choice must be known first, so the one that decides (choice.hpp) fills the slot,
+// walking each head's sequence once. Offered nothing where the neighbour reads nothing.
+#include "nn/pointer/candidates/source.hpp"
 
 namespace gnomon {
 namespace {
 
-class Run final : public CandidateSource {
+class Chain final : public CandidateSource {
  public:
-  std::vector<std::string> types() const override { return {"run"}; }
-  bool per_head() const override { return true; }
-  bool scans() const override { return true; }
-
-  Var offer(const Scene& scene, const Columns& columns) const override {
-    const Scores& scores = *scene.scores;
-    const auto [B, N, H, K] = dims<4>(columns.to, "run: to [B,N,H,K]");
-    const size_t C = scores.query.shape().last() / H, run = columns.first;
-    const Fresh fresh = fresh_choices(columns, scores);
-    counters.rows_read += B * N * H;
-    // A head's walk waits for each of its own steps: several heads side by side fill the waiting.
-    constexpr size_t kSideBySide = 4;
-    parallel_for(B * H, kSideBySide, [&, N = N, H = H, K = K](size_t begin, size_t end) {
-      std::array<int32_t, kSideBySide> before;  // to[i-1] of each
-      before.fill(-1);
-      for (size_t n = 0; n < N; ++n)
-        for (size_t pair = begin; pair < end; ++pair) {
-          const size_t b = pair / H, h = pair % H, row = (b * N + n) * H + h;
-          int32_t& latest = before[pair - begin];
-          int32_t& to = columns.to.data()[row * K + run];
-          real& dot = scores.dots.data()[row * K + run];
-          to = continued(latest);
-          dot = 0;
-          latest = fresh.to.data()[row];
-          if (to < 0) continue;
-          dot =
-              scores.scale * simd::dot(scores.query.row(b * N + n) + h * C,
-                                       scores.key.row(b * N + static_cast<size_t>(to)) + h * C, C);
-          if (dot + scores.bias.data()[row * K + run] > fresh.logit.data()[row]) latest = to;
-        }
-    });
-    return {};
+  Chain(const char* type, SourceForm::Scored scored) : type_(type), scored_(scored) {}
+  SourceForm form() const override {
+    return {.types = {type_},
+            .per_head = true,
+            .meaning = SourceForm::Meaning::chain,
+            .scored = scored_};
   }
-  SourceStep stepper() const override { return continuing(); }
+  Offer offer(const SourceInput&, State*) const override {
+    return {[](size_t, int64_t, size_t, int32_t* to) { *to = -1; }};
+  }
+
+ private:
+  const char* type_;
+  SourceForm::Scored scored_;
 };
 
 const Registration<CandidateSource> kRun{
     "run", "one past where the left neighbour points in the same layer",
-    [] { return std::make_unique<Run>(); }};
+    [] { return std::make_unique<Chain>("run", SourceForm::Scored::by_key); }};
+const Registration<CandidateSource> kGated{
+    "gated", "one past where the left neighbour points in the same layer, if the token says so",
+    [] { return std::make_unique<Chain>("gated", SourceForm::Scored::by_itself); }};
 
 }  // namespace
 }  // namespace gnomon

@@ -1,5 +1,5 @@
-// nn/pointer/candidates/skips.cpp
-// skips:m     token i may point at i-2, i-4, ..., i-2^m.       cost N m; shared by the heads
+// skips:m     token i may point at i-2, i-4, ..., i-2^m. m is 6 unless given.
+//                                                              cost N m; shared by the heads
 // Distances that double, as in dilated convolutions (van den Oord et al., "WaveNet", 2016).
 #include "nn/pointer/candidates/source.hpp"
 
@@ -9,15 +9,16 @@ namespace {
 class Skips final : public FormulaSource<Skips> {
  public:
   void set(size_t count) override { count_ = checked(count, 1, 30); }
-  std::vector<std::string> types() const override {
-    std::vector<std::string> names;
-    for (size_t s = 0; s < count_; ++s) names.push_back(fmt::format("skip -{}", 2u << s));
-    return names;
+  SourceForm form() const override {
+    SourceForm form;
+    for (size_t s = 0; s < count_; ++s) form.types.push_back(fmt::format("skip -{}", 2u << s));
+    return form;
   }
-  int64_t position(const Trail&, int64_t n, size_t, int64_t s) const {
+  int64_t position(const PreviousPointers&, size_t, int64_t n, size_t, size_t s) const {
     const int64_t back = int64_t{2} << s;
     return n >= back ? n - back : -1;
   }
+  Example example() const override { return {.length = (size_t{1} << count_) + 6}; }
 
  private:
   size_t count_ = 6;

@@ -1,4 +1,3 @@
-// nn/pointer/variants/nested.cpp
 // A recurrence over nested lists: pointers say which states of this very layer a token joins.
 //
 //   head 0, "beside": the token before; an opening token begins anew and points nowhere; a closing
@@ -7,7 +6,7 @@
 //                     nowhere
 //   s_i = tree_recurrence(W_x a_i + b_x; s[beside_i], s[within_i])     core/ops, F = 2 D
 //   out_i = W_o s_i
-//   cost: O(N D D), serial in i, parallel over B; a step O(D D); D numbers of a token remembered.
+//   cost: O(N D D), serial in i, parallel over B; state: D numbers a token, and the open lists.
 //
 // The state at a token is thus made of its own list up to itself, elements that are lists included
 // as they are, and one layer reaches any depth. It is told which tokens open and close (--opening,
@@ -21,7 +20,6 @@
 #include "core/ops/tree_recurrence.hpp"
 #include "nn/linear.hpp"
 #include "nn/mixers/mixer.hpp"
-#include "nn/mixers/rows.hpp"
 
 namespace gnomon {
 namespace {
@@ -39,23 +37,25 @@ struct Brackets {
 /// Reads one sequence from left to right.
 class Nesting {
  public:
-  explicit Nesting(const Brackets& brackets) : brackets_(&brackets) {}
   /// Where the next token points: beside, within.
-  std::array<int32_t, kReads> next(int32_t token) {
-    const int32_t before = n_++ - 1;
-    if (Brackets::among(token, brackets_->opening)) {
+  std::array<int32_t, kReads> next(int32_t token, const Brackets& brackets) {
+    const auto before = static_cast<int32_t>(n_++) - 1;
+    if (Brackets::among(token, brackets.opening)) {
       before_lists_.push_back(before);
       return {-1, -1};
     }
-    if (!Brackets::among(token, brackets_->closing) || before_lists_.empty()) return {before, -1};
+    if (!Brackets::among(token, brackets.closing) || before_lists_.empty()) return {before, -1};
     const int32_t beside = before_lists_.back();
     before_lists_.pop_back();
     return {beside, before};
   }
+  void visit(StateVisitor& visitor) {
+    visitor.visit(n_);
+    visitor.visit(before_lists_);
+  }
 
  private:
-  const Brackets* brackets_;
-  int32_t n_ = 0;
+  size_t n_ = 0;
   std::vector<int32_t> before_lists_;  // of each list that is open, the token before it
 };
 
@@ -63,15 +63,12 @@ class Nested final : public Mixer {
  public:
   Nested(const Brackets& brackets, const MixerPlace& place)
       : brackets_(brackets),
-        input_(add<Linear>("input", place.width, 2 * place.width)),
+        input_(part<Linear>("input", place.width, 2 * place.width)),
         read_(param("read", {2 * place.width, kReads * place.width}, even(kReads * place.width))),
         gates_(
             param("gates", {(kReads + 2) * place.width, 2 * place.width}, even(2 * place.width))),
         gate_bias_(param("gate_bias", {(kReads + 2) * place.width}, init::constant(0))),
-        output_(add<Linear>("output", place.width, place.width, false)) {
-    if (place.position == "rope" || place.position == "alibi")
-      fail_option("position", "expected none or learned for pointer layers, got {}",
-                  place.position);
+        output_(part<Linear>("output", place.width, place.width, false)) {
     if (place.heads != kReads)
       fail_option("heads", "expected {} for mixer nested, which reads beside and within, got {}",
                   kReads, place.heads);
@@ -79,41 +76,37 @@ class Nested final : public Mixer {
 
   std::vector<std::string> candidate_types() const override { return {"beside", "within"}; }
 
-  Mixed operator()(const Var& a, const Pointers&, Pass& pass) const override {
-    const auto [B, N] = dims<2>(pass.tokens, "nested: tokens [B,N]");
+  Mixed operator()(const Var& a, const PreviousPointers&, Context& context,
+                   State* state) const override {
+    const auto [B, N] = dims<2>(context.tokens, "nested: tokens [B,N]");
+    auto* const before = state_cast<Before>(state);
+    std::vector<Nesting> fresh(before ? 0 : B);
     Index to({B, N, kReads});
     parallel_for(B, 1, [&, N = N](size_t b, size_t) {
-      Nesting nesting(brackets_);
+      Nesting& nesting = before ? before->nesting[b] : fresh[b];
       for (size_t row = b * N; row < (b + 1) * N; ++row) {
-        const auto places = nesting.next(pass.tokens.data()[row]);
+        const auto places = nesting.next(context.tokens.data()[row], brackets_);
         std::copy(places.begin(), places.end(), to.row(row));
       }
     });
-    const Var s = tree_recurrence(input_(a), to, weights());
+    const Var s = tree_recurrence(input_(a), to, {read_, gates_, gate_bias_},
+                                  before ? before->states.rows() : Array(), context.first);
+    if (before) before->states.append(s.value());
     return {output_(s), pointing(to)};
   }
-
-  MixerStep stepper() const override {
-    const size_t D = read_.shape()[1] / kReads;
-    return [this, D, states = Rows(D), nesting = Nesting(brackets_)](const Var& a,
-                                                                     const Moment& moment) mutable {
-      const auto places = nesting.next(moment.token);
-      Array r({kReads * D}, 0);
-      counters.rows_read += kReads;
-      for (size_t k = 0; k < kReads; ++k)
-        if (places[k] >= 0)
-          std::copy_n(states[static_cast<size_t>(places[k])], D, r.data() + k * D);
-      const Array s = tree_recurrence_step(input_(a).value(), r, weights());
-      states.append(s.data());
-      Index to({1, 1, kReads});
-      std::copy(places.begin(), places.end(), to.data());
-      return Mixed{output_(s.reshaped({1, 1, D})), pointing(to)};
-    };
+  std::unique_ptr<State> state(size_t sequences) const override {
+    return std::make_unique<Before>(sequences, read_.shape()[1] / kReads);
   }
 
  private:
   static Init even(size_t in) { return init::uniform(1 / std::sqrt(static_cast<double>(in))); }
-  TreeWeights weights() const { return {read_, gates_, gate_bias_}; }
+  /// The states of all tokens, and the lists that are open.
+  struct Before final : StateOf<Before> {
+    Before(size_t sequences, size_t width) : states(sequences, width), nesting(sequences) {}
+    auto parts() { return std::tie(states, nesting); }
+    Cache<real> states;
+    PerSequence<Nesting> nesting;
+  };
 
   /// What a reader of the pointers wants to know: nothing was weighed, and there was no other.
   static Pointers pointing(const Index& to) {
@@ -143,6 +136,7 @@ class NestedKind final : public MixerKind {
     return std::make_unique<Nested>(
         Brackets{tokens("opening", opening_), tokens("closing", closing_)}, place);
   }
+  Example example() const override { return {.options = {{"opening", "1"}, {"closing", "2"}}}; }
 
  private:
   static std::vector<size_t> tokens(const char* option, const std::string& text) {

@@ -1,4 +1,3 @@
-// nn/pointer/variants/rounded_position.cpp
 // A pointer layer in which every token points at the place that its own features name, rounded
 // (candidates/rounded.cpp): what a public version of the paper's code does. A negative control: the
 // choice sees no other token and receives no gradient.

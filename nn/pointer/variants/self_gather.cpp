@@ -1,4 +1,3 @@
-// nn/pointer/variants/self_gather.cpp
 // A pointer layer in which every token can only point at itself: what the gather of a public
 // version of the paper's code amounts to. A negative control: no information moves between tokens.
 #include "nn/pointer/pointer_block.hpp"

@@ -1,18 +1,13 @@
-// nn/pointer/variants/uniform.cpp
 // Every token reads the mean of all tokens up to itself: a softmax over equal scores, which is what
 // a public version of the paper's code computes. A negative control: nothing is selected.
 //
 //   z_i = sum over j <= i of v_j / (i + 1)      v = W_v a
-//   out_i = sigmoid(W_g a_i + W_z z_i + b_g) * (W_o z_i)          as in the pointer layer
-//   cost: N (D D + D); one token at a time O(D D), and D numbers remembered.
-#include <cmath>
-
-#include "core/ops/affine.hpp"
-#include "core/ops/gate.hpp"
+//   out_i = the gate of the pointer layer (nn/pointer/read_gate.hpp)
+//   cost: N (D D + D); state: D numbers, however many tokens.
 #include "core/ops/prefix_sum.hpp"
 #include "core/ops/scale_rows.hpp"
-#include "nn/linear.hpp"
 #include "nn/mixers/mixer.hpp"
+#include "nn/pointer/read_gate.hpp"
 
 namespace gnomon {
 namespace {
@@ -20,39 +15,35 @@ namespace {
 class Uniform final : public Mixer {
  public:
   explicit Uniform(const MixerPlace& place)
-      : value_(add<Linear>("value", place.width, place.width, false)),
-        gate_weight_(param("gate.weight", {place.width, place.width},
-                           init::uniform(1 / std::sqrt(static_cast<double>(place.width))))),
-        gate_bias_(param("gate.bias", {place.width}, init::constant(1))),
-        gate_read_(add<Linear>("gate_read", place.width, place.width, false)),
-        output_(add<Linear>("output", place.width, place.width, false)) {}
+      : value_(part<Linear>("value", place.width, place.width, false)),
+        gate_(part<ReadGate>("", place.width)),
+        width_(place.width) {}
 
-  Mixed operator()(const Var& a, const Pointers&, Pass&) const override {
+  Mixed operator()(const Var& a, const PreviousPointers&, Context& context,
+                   State* state) const override {
     const auto [B, N, D] = dims<3>(a.value(), "uniform: a [B,N,D]");
     Array share({B, N});
-    for (size_t e = 0; e < share.size(); ++e) share.data()[e] = 1 / static_cast<real>(e % N + 1);
-    return {gated(a, scale_rows(prefix_sum(value_(a)), share)), {}};
+    for (size_t e = 0; e < share.size(); ++e)
+      share.data()[e] = 1 / static_cast<real>(context.first + e % N + 1);
+    auto* const sums = state_cast<Sums>(state);
+    std::vector<double> carry;  // of all sequences
+    for (size_t b = 0; sums && b < B; ++b)
+      carry.insert(carry.end(), sums->each[b].begin(), sums->each[b].end());
+    const std::vector<Var> of_a = affine_all(a, {value_.weight(), gate_.weight()});
+    const Var sum = prefix_sum(of_a[0], sums ? &carry : nullptr);
+    for (size_t b = 0; sums && b < B; ++b)
+      std::copy_n(carry.data() + b * D, D, sums->each[b].data());
+    return {gate_(of_a[1], scale_rows(sum, share)), {}};
   }
-  MixerStep stepper() const override {
-    return [this, sum = std::vector<double>()](const Var& a, const Moment& moment) mutable {
-      const Array value = value_(a).value();
-      Array z(value.shape());
-      sum.resize(value.size());
-      for (size_t d = 0; d < sum.size(); ++d) {
-        sum[d] += double{value.data()[d]};
-        z.data()[d] = static_cast<real>(sum[d]) * (1 / static_cast<real>(moment.n + 1));
-      }
-      return Mixed{gated(a, z), {}};
-    };
+  std::unique_ptr<State> state(size_t sequences) const override {
+    return std::make_unique<Sums>(sequences, std::vector<double>(width_));
   }
 
  private:
-  Var gated(const Var& a, const Var& z) const {
-    return gate(affine(a, gate_weight_, gate_bias_), gate_read_(z), output_(z));
-  }
+  using Sums = SequenceStates<std::vector<double>>;  // of v over all tokens, [D] a sequence
   const Linear& value_;
-  const Var &gate_weight_, &gate_bias_;
-  const Linear &gate_read_, &output_;
+  const ReadGate& gate_;
+  const size_t width_;
 };
 
 class UniformKind final : public MixerKind {

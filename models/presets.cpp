@@ -1,0 +1,34 @@
+// The models by name: each is the trunk with a kind of mixer and defaults that suit it.
+#include "models/sequence_model.hpp"
+
+namespace gnomon {
+namespace {
+
+auto preset(SequenceModel::Config defaults) {
+  return [defaults] { return std::make_unique<ModelKind>(defaults); };
+}
+
+constexpr size_t kWidth = 64;
+
+// "Pointer", arXiv 2508.02631: each layer's heads pick one earlier position out of a few
+// candidates, read it through a gate, and hand the pointer on.
+const Registration<ModelKind> kPointer{
+    "pointer", "every token points at one earlier position, layer by layer; O(N K)",
+    preset({.encoder = {.layers = 3, .width = kWidth, .heads = 1, .feed_forward = 128},
+            .mixers = "pointer"})};
+
+const EncoderConfig kAttending{
+    .layers = 2, .width = kWidth, .heads = 2, .feed_forward = 256, .position = "rope"};
+
+// The baseline: Vaswani et al. 2017, pre-norm.
+const Registration<ModelKind> kTransformer{"transformer",
+                                           "causal multi-head attention in every layer; O(N N)",
+                                           preset({.encoder = kAttending, .mixers = "attention"})};
+
+// The linear baseline that the paper planned to compare with (nn/mixers/longformer.cpp).
+const Registration<ModelKind> kLongformer{
+    "longformer", "attention to a window of tokens and to the first tokens; O(N w)",
+    preset({.encoder = kAttending, .mixers = "longformer"})};
+
+}  // namespace
+}  // namespace gnomon
