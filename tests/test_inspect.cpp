@@ -169,6 +169,13 @@ TEST_CASE("inspect: a torn last line is left out, a damaged one too, with a rema
   };
   const auto torn = damaged([](const std::string& text) { return text + "{\"step\":4,\"lo"; });
   CHECK(torn == std::pair(size_t{3}, std::string()));
+  // Steps are counted, and kept to the last digit, unlike what is computed.
+  const Folder folder;
+  const std::string late = changed(folder, "metrics.jsonl", [](std::string text) {
+    const auto at = text.rfind("\"step\":") + 7;
+    return text.replace(at, text.find(',', at) - at, "123457");
+  });
+  CHECK(inspected(late, {}).at("metrics").at("step").back() == 123457);
   const auto foreign = damaged([](const std::string& text) { return text + "{\"step\":4}\n"; });
   CHECK(foreign.first == 3);
   CHECK(foreign.second.find("metrics.jsonl: line 4") != std::string::npos);

@@ -366,10 +366,10 @@ TEST_CASE("run: numbers that are not finite stop it within the step, and the che
   check_ended(again, 4);
   CHECK(again.err == e.err);
   CHECK(get(run + "/checkpoint.safetensors") == checkpoint);
-  // The checkpoint is whole; its numbers, near overflow, may not be enough to answer.
-  const Ended judged =
-      gnomon_run(words("eval --lengths 5 --batches 1 --batch 1 --quiet --run", run));
-  CHECK((judged.code == 0 || judged.code == 4));
+  // A checkpoint of the last step holds the very numbers that could not be gone on from. An earlier
+  // one answered in training, and does so still.
+  check_ended(gnomon_run(words("eval --lengths 5 --batches 1 --batch 1 --quiet --run", run)),
+              (step - 1) % 3 == 0 ? 4 : 0);
 }
 
 TEST_CASE("run: what is not finite is found diverged, wherever it is found first") {

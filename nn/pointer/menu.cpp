@@ -139,7 +139,7 @@ CandidateSet Menu::offer(const SourceInput& input, Children* states) const {
   to = Index({B, N, G, K}, -1);
   scored = all_scored ? to : Index(to.shape());
   read = all_read ? to : Index(to.shape());
-  parallel_for(B * N, 64, [&](size_t begin, size_t end) {
+  parallel_for(B * N, simd::row_grain(G * K), [&](size_t begin, size_t end) {
     for (size_t row = begin; row < end; ++row)
       for (size_t g = 0; g < G; ++g) {
         int32_t* const of_head = to.row(row * G + g);

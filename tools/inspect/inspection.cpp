@@ -212,15 +212,17 @@ std::string inspection_json(const Inspection& inspection) {
                {"task", inspection.task},     {"parameters", inspection.parameters},
                {"length", inspection.length}, {"temperature", inspection.temperature},
                {"config", inspection.config}};
+  std::vector<size_t> steps;  // counted, so not rounded
   std::map<std::string, std::vector<double>> curves;
   for (const Metric& m : inspection.metrics) {
-    curves["step"].push_back(static_cast<double>(m.step));
+    steps.push_back(m.step);
     curves["loss"].push_back(m.loss);
     curves["accuracy"].push_back(m.accuracy);
     curves["tau"].push_back(m.tau);
     curves["tokens_per_s"].push_back(m.tokens_per_s);
   }
-  for (const char* name : {"step", "loss", "accuracy", "tau", "tokens_per_s"})
+  json["metrics"]["step"] = steps;
+  for (const char* name : {"loss", "accuracy", "tau", "tokens_per_s"})
     json["metrics"][name] = rounded(curves[name]);
   json["accuracy"] = Ordered::array();
   for (const Evaluation& e : inspection.accuracy)
