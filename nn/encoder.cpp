@@ -125,6 +125,9 @@ Encoded Encoder::operator()(const Var& embedded, Context& context, State* state)
   expect(!before || before->mixers.size() == count,
          "encoder: state: expected one for {} passes, got one for {}", count,
          before ? before->mixers.size() : 0);
+  expect(!before || (!context.training && !context.watch),
+         "encoder: state: expected none in training, nor where a layer is watched: both see whole "
+         "sequences");
   context.first = before ? before->length.tokens : 0;
   Var h = embedded;
   Encoded result;

@@ -171,6 +171,26 @@ TEST_CASE(
   CHECK_THROWS_WITH_AS(encoder(features, context), doctest::Contains("recompute: "), Error);
 }
 
+TEST_CASE(
+    "encoder: a state is refused where whole sequences are needed, and for other iterations") {
+  const auto kind = registry<MixerKind>().at("attention").make();
+  const Encoder encoder(config(false), {kind.get()}), shared(config(true), {kind.get()});
+  const auto state = encoder.state(kB);
+  const auto refused = [&](auto&& change) {
+    Context context = make_context();
+    change(context);
+    CHECK_THROWS_WITH_AS(encoder(features, context, state.get()),
+                         doctest::Contains("encoder: state: expected none in training"), Error);
+  };
+  refused([](Context& c) { c.training = true; });
+  refused([](Context& c) { c.watch = [](const Pointing&) {}; });
+  Context context = make_context();
+  context.iterations = 5;
+  const auto five = shared.state(kB, 3);
+  CHECK_THROWS_WITH_AS(shared(features, context, five.get()), doctest::Contains("for 5 passes"),
+                       Error);
+}
+
 TEST_CASE("encoder: what sharing refuses") {
   const auto attention = registry<MixerKind>().at("attention").make();
   const std::vector<const MixerKind*> three(3, attention.get());
