@@ -104,3 +104,23 @@ TEST_CASE(
   }
   for (const Index& to : found) CHECK(std::ranges::equal(to, found[0]));
 }
+
+TEST_CASE("choice: what differs by a rounding is a tie, which the lowest slot wins; no more is") {
+  CandidateSet set;
+  set.index.to = set.index.read = Index({1, 1, 1, 3});
+  for (int32_t k = 0; k < 3; ++k) set.index.to.data()[k] = set.index.read.data()[k] = k;
+  set.types = Index({3});
+  const auto won = [&](real first, real second, real third) {
+    Array logits({1, 1, 1, 3});
+    logits.data()[0] = first, logits.data()[1] = second, logits.data()[2] = third;
+    const Choice choice = choose(logits, set, {logits, logits, 1, nullptr});
+    CHECK(choice.pointers.margin.item() >= 0);
+    return choice.slot.item();
+  };
+  CHECK(won(1, real(1) + real(1e-6), 0) == 0);
+  CHECK(won(-40, -40 + real(1e-4), -41) == 0);
+  CHECK(won(0, real(1e-6), -real(1e-6)) == 0);
+  CHECK(won(1, real(1) + real(1e-4), 0) == 1);
+  CHECK(won(-40, -40 + real(1e-2), -41) == 1);
+  CHECK(won(0, 0, real(1e-4)) == 2);
+}

@@ -40,12 +40,16 @@ Index drawn_tokens() {
 TEST_CASE("model: the logits of pieces are those of whole sequences, in both precisions") {
   for (const std::string& name : registered_names<ModelKind>())
     for (const char* position : {"none", "learned"})
-      for (const char* precision : {"f32", "bf16"}) {
+      for (const std::string precision : {"f32", "bf16"}) {
         CAPTURE(name);
         CAPTURE(position);
         CAPTURE(precision);
         const auto model = made(name, position, precision);
         Context context;
+        // A product's last bit may depend on how many rows it has. Rounded to bf16 that decides
+        // near ties, and a layer above then reads another token: no jumps here. Hard pointers in
+        // bf16 are compared mixer by mixer.
+        if (precision == "bf16") context.selection = Selection::soft;
         const Index tokens = drawn_tokens();
         context.tokens = tokens;
         const Array whole = model->logits(model->encode(context).features).value();
@@ -60,7 +64,7 @@ TEST_CASE("model: the logits of pieces are those of whole sequences, in both pre
               for (size_t n = first; n < end; ++n)
                 for (size_t v = 0; v < kV; ++v)
                   CHECK(logits(b, n - first, v) ==
-                        doctest::Approx(whole(b, n, v)).epsilon(*precision == 'f' ? 1e-5 : 2e-2));
+                        doctest::Approx(whole(b, n, v)).epsilon(precision == "f32" ? 1e-5 : 2e-2));
           }
         }
       }

@@ -8,7 +8,7 @@ packages=(
   libxtensor-dev libxsimd-dev xtl-dev                  # arrays and SIMD
   libdnnl-dev                                          # matrix products
   libboost-program-options-dev libboost-filesystem-dev  # options; child processes
-  libfmt-dev nlohmann-json3-dev
+  libfmt-dev nlohmann-json3-dev libssl-dev              # text, JSON, SHA-256
   librandom123-dev                                     # counter-based random numbers
   libcairo2-dev node-d3                                # pictures and pages of gnomon inspect
   doctest-dev git python3-numpy                        # to test

@@ -10,6 +10,9 @@ namespace {
 
 constexpr real kInfinity = std::numeric_limits<real>::infinity();
 
+/// What a logit must lie above to beat this one.
+real beaten_above(real logit) { return logit + std::max(real{1}, std::abs(logit)) / 65536; }
+
 /// Walks along the sequences, after the best of the other slots is in `choice`.
 void walk(Array& logits, CandidateSet& set, const ChainScores& by, Choice& choice) {
   const auto [B, N, H, K] = dims<4>(logits, "pointer: logits [B,N,H,K]");
@@ -41,14 +44,14 @@ void walk(Array& logits, CandidateSet& set, const ChainScores& by, Choice& choic
         expect_finite(!std::isnan(logit), "pointer: logits {}: a logit of row {} is not a number",
                       logits.shape(), row);
         real &best = p.score.data()[row], &margin = p.margin.data()[row];
-        if (logit > best) {
+        if (p.to.data()[row] < 0 || logit > beaten_above(best)) {
           margin = logit - best;
           best = logit;
           before = p.to.data()[row] = next;
           choice.slot.data()[row] = static_cast<int32_t>(last);
           p.type.data()[row] = set.types.data()[last];
         } else {
-          margin = std::min(margin, best - logit);
+          margin = std::max(real{0}, std::min(margin, best - logit));
         }
       }
     for (size_t pair = begin; by.latest && pair < end; ++pair)
@@ -75,8 +78,8 @@ Choice choose(Array& logits, CandidateSet& set, const ChainScores& chain) {
       for (size_t k = 0; k < K; ++k) {
         if (candidate[k] < 0) continue;
         bad |= std::isnan(logit[k]);
-        if (won < 0 || logit[k] > best)
-          second = won < 0 ? second : best, best = logit[k], won = static_cast<int32_t>(k);
+        if (won < 0 || logit[k] > beaten_above(best))
+          second = std::max(second, best), best = logit[k], won = static_cast<int32_t>(k);
         else
           second = std::max(second, logit[k]);
       }
@@ -86,7 +89,7 @@ Choice choose(Array& logits, CandidateSet& set, const ChainScores& chain) {
       p.to.data()[r] = won < 0 ? -1 : read.row(r / share)[won];
       p.type.data()[r] = won < 0 ? -1 : set.types.data()[won];
       p.score.data()[r] = best;
-      p.margin.data()[r] = won < 0 ? 0 : best - second;
+      p.margin.data()[r] = won < 0 ? 0 : std::max(real{0}, best - second);
     }
   });
   if (set.chain) walk(logits, set, chain, choice);

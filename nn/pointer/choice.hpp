@@ -1,10 +1,11 @@
 // Which of its candidates each head takes: the only place where a pointer is decided.
 //
 //   to_i = what the slot with the largest logit s_ik reads; the lowest slot wins a tie
+// A tie is one within rounding, |s - s'| <= 2^-16 max(1, |s|): equal tokens owe equal logits, and
+// the last bits of a product depend on the processor and on how many rows are computed at once.
 // A source that chains within the layer ("run", "gated") offers one past where the left neighbour
 // points, to_{i-1} + 1, in the last slot. So the best of the others is found for all tokens in
 // parallel, and then each head walks its sequence once, filling that slot as it goes.
-// (Tokens of equal content may have logits that differ by a rounding: a tie is one of bits.)
 #pragma once
 
 #include "nn/pointer/menu.hpp"
