@@ -105,7 +105,8 @@ TEST_CASE(
   for (const Index& to : found) CHECK(std::ranges::equal(to, found[0]));
 }
 
-TEST_CASE("choice: what differs by a rounding is a tie, which the lowest slot wins; no more is") {
+TEST_CASE(
+    "choice: what differs by a rounding is a tie, which the lowest slot wins, and no more is") {
   CandidateSet set;
   set.index.to = set.index.read = Index({1, 1, 1, 3});
   for (int32_t k = 0; k < 3; ++k) set.index.to.data()[k] = set.index.read.data()[k] = k;
