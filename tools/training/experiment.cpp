@@ -41,6 +41,9 @@ void TrainingConfig::declare(Fields& f, const std::string& length_meaning) {
             "longest sequences to train on: " + length_meaning);
   f.integer("seed", seed, 0, std::numeric_limits<size_t>::max(),
             "of the start, the data and the noise");
+  f.integer("shards", shards, 1, 1 << 20,
+            "parts of a batch, done one after the other (less memory) or by as many machines; a "
+            "power of two that divides --batch");
   f.number("clip", clip, 1e-6, 1e6, "largest norm of the gradient of a step");
   f.flag("shuffle-targets", shuffle_targets,
          "control: the targets of a batch change places, so that there is nothing to learn");
@@ -145,6 +148,10 @@ void Experiment::declare(Options& options) {
 }
 
 void Experiment::prepare() {
+  const size_t shards = training.shards;
+  if ((shards & (shards - 1)) != 0 || training.batch % shards != 0)
+    fail_option("shards", "expected a power of two that divides batch = {}, got {}", training.batch,
+                shards);
   training.temperature.check();
   task_->prepare();
   task_->check_length(training.length);

@@ -15,6 +15,7 @@ namespace gnomon {
 
 struct TrainingConfig {
   size_t steps = 1000, batch = 32, length = 64, seed = 1;
+  size_t shards = 1;  // parts of a batch
   double clip = 1;
   bool shuffle_targets = false;
   size_t log_every = 0;  // 0: about 200 lines in all

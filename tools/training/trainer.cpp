@@ -6,7 +6,8 @@ namespace gnomon {
 
 Trainer::Trainer(const Experiment& experiment)
     : experiment_(experiment),
-      learner_(experiment.make_model(), experiment.training.adamw, experiment.training.clip) {
+      learner_(experiment.make_model(), experiment.training.adamw, experiment.training.clip,
+               experiment.training.shards) {
   model().initialise(experiment.training.seed);
 }
 
@@ -51,11 +52,10 @@ StepReport Trainer::differentiate(bool check_finite) {
   context.noise = random.split("noise").split(report.step);
   report.tokens = batch.tokens.size();
 
-  const auto [scored, gradient_norm] = learner_.differentiate(batch, context, check_finite);
-  report.loss = scored.loss.value().item();
-  report.accuracy = static_cast<double>(count_right(scored, batch)) /
-                    static_cast<double>(scored.positions.size());
-  report.gradient_norm = gradient_norm;
+  const Learner::Found found = learner_.differentiate(batch, context, check_finite);
+  report.loss = found.loss;
+  report.accuracy = found.accuracy;
+  report.gradient_norm = found.gradient_norm;
   return report;
 }
 
@@ -77,13 +77,6 @@ void shuffle_targets(Batch& batch, Random random) {
     if (target >= 0) scored.push_back(&target);
   for (size_t left = scored.size(); left > 1; --left)  // Fisher and Yates
     std::swap(*scored[left - 1], *scored[random.below(static_cast<uint32_t>(left))]);
-}
-
-size_t count_right(const SequenceModel::Scored& scored, const Batch& batch) {
-  size_t right = 0;
-  for (size_t m = 0; m < scored.positions.size(); ++m)
-    right += scored.predicted.data()[m] == batch.targets.data()[scored.positions.data()[m]];
-  return right;
 }
 
 }  // namespace gnomon

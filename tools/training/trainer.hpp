@@ -5,6 +5,7 @@
 //   start of parameter p    R.split(p.name), its dotted name
 //   data of step t = 1, ... R.split("data").split(t)
 //   noise of step t         R.split("noise").split(t)      drawn layer by layer: nn/encoder.hpp
+//   noise of its part p     R.split("noise").split(t).split(p)   where --shards cuts the batch
 //   shuffled targets        R.split("shuffle").split(t)
 #pragma once
 
@@ -50,8 +51,5 @@ class Trainer {
 
 /// The targets of the scored tokens of all sequences change places at random.
 void shuffle_targets(Batch& batch, Random random);
-
-/// Of the scored tokens, how many were predicted right.
-size_t count_right(const SequenceModel::Scored& scored, const Batch& batch);
 
 }  // namespace gnomon
