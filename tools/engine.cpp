@@ -1,9 +1,12 @@
 #include "tools/engine.hpp"
 
+#include <unistd.h>
+
 #include "core/gemm.hpp"
 #include "core/gemm_bf16.hpp"
 #include "core/parallel.hpp"
 #include "tools/output.hpp"
+#include "tools/training/machines.hpp"
 
 namespace gnomon {
 namespace {
@@ -19,7 +22,13 @@ void start_engine(size_t threads, const std::string& precision) {
         "multiplied in float32, with the same results and no gain of speed");
 }
 
-size_t default_threads() { return std::min(static_cast<size_t>(threads()), kMostThreads); }
+size_t default_threads() {
+  auto own = static_cast<size_t>(threads());
+  // Processes of mpirun share the cores of a host, unless each has been given its own.
+  if (own == static_cast<size_t>(sysconf(_SC_NPROCESSORS_ONLN)))
+    own = std::max<size_t>(1, own / Machines::on_this_host());
+  return std::min(own, kMostThreads);
+}
 
 void declare_threads(Fields& f, size_t& threads) {
   f.integer("threads", threads, 1, kMostThreads, "the results do not depend on it");

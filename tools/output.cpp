@@ -8,11 +8,12 @@
 #include <exception>
 
 #include "tools/commands.hpp"
+#include "tools/training/machines.hpp"
 
 namespace gnomon {
 
 void print(const std::string& text) {
-  if (write_all(STDOUT_FILENO, text)) return;
+  if (!Machines::is_first() || write_all(STDOUT_FILENO, text)) return;
   if (errno == EPIPE) throw Ended(Exit::unread, "");
   fail(Fault::io, "the standard output cannot be written: {}", std::strerror(errno));
 }
@@ -39,6 +40,7 @@ void hand_out(const std::string& table, const std::vector<Result>& results) {
 }
 
 void complain(const std::string& sentence) {
+  if (!Machines::is_first()) return;
   constexpr size_t kLongest = 1500;
   std::string line = "gnomon: ";
   for (const char c : sentence.substr(0, kLongest)) {

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# tools/setup.sh: installs with apt what Gnomon needs and this machine lacks (Debian 12).
+# tools/setup.sh [--tests]: installs with apt what Gnomon needs and this machine lacks (Debian 12);
+# with --tests also what training on several machines needs, and its tests.
 # Does nothing, without network or rights, where all of it is there.
 set -euo pipefail
 
@@ -13,6 +14,7 @@ packages=(
   libcairo2-dev node-d3                                # pictures and pages of gnomon inspect
   doctest-dev git python3-numpy                        # to test
 )
+[ "${1:-}" != --tests ] || packages+=(libopenmpi-dev openmpi-bin iproute2)
 
 if ! command -v dpkg-query >/dev/null; then
   echo "setup: this is no Debian system, so nothing was installed; CMake will name what is missing" \

@@ -18,7 +18,7 @@ export ASAN_OPTIONS=allocator_may_return_null=1
 # Tests run side by side: a thread that waits should not spin on the other's core.
 export OMP_WAIT_POLICY=passive
 
-tools/setup.sh
+tools/setup.sh --tests
 cmake -S . -B "$build" -G Ninja -DGNOMON_SANITIZE=$sanitize -DGNOMON_TESTS=ON >/dev/null
 cmake --build "$build" -- --quiet
 ctest --test-dir "$build" --output-on-failure --parallel "$(nproc)"

@@ -64,9 +64,11 @@ class Speed {
   Stopwatch watch_;
 };
 
-/// Runs to the last step, or to the first signal.
-Exit run(const Experiment& experiment, Trainer& trainer, RunDirectory& directory, bool quiet,
+/// Runs to the last step, or to the first signal. Only the first of several processes has the
+/// directory.
+Exit run(const Experiment& experiment, Trainer& trainer, RunDirectory* directory, bool quiet,
          const Interruptible& interruptible) {
+  const Machines& machines = Machines::world();
   const TrainingConfig& config = experiment.training;
   const size_t every =
       config.log_every ? config.log_every : std::max<size_t>(1, config.steps / 200);
@@ -74,16 +76,19 @@ Exit run(const Experiment& experiment, Trainer& trainer, RunDirectory& directory
   Speed logged;
   size_t tokens = 0;
   {
-    Progress progress("step", trainer.steps(), config.steps, quiet);
-    while (trainer.steps() < config.steps && !interruptible.requested()) {
+    Progress progress("step", trainer.steps(), config.steps, quiet || !directory);
+    while (trainer.steps() < config.steps && !machines.any(interruptible.requested())) {
       const StepReport report = trainer.step();
       const bool last = report.step == config.steps;
       tokens += report.tokens;
       logged.add(report.tokens);
-      if (last || report.step % every == 0)
-        directory.log(
-            json_line(report, logged.take(), directory.seconds_before() + watch.seconds()));
-      if (last || report.step % config.checkpoint_every == 0) directory.save(trainer);
+      machines.together([&] {
+        if (directory && (last || report.step % every == 0))
+          directory->log(
+              json_line(report, logged.take(), directory->seconds_before() + watch.seconds()));
+        if (directory && (last || report.step % config.checkpoint_every == 0))
+          directory->save(trainer);
+      });
       progress.show(report.step,
                     fmt::format("loss {:.4f}  accuracy {:.1f} %  {} tokens/s", report.loss,
                                 100 * report.accuracy,
@@ -91,32 +96,44 @@ Exit run(const Experiment& experiment, Trainer& trainer, RunDirectory& directory
     }
   }
   if (trainer.steps() < config.steps) {
-    directory.save(trainer);
-    complain(fmt::format(
-        "interrupted; saved after step {} of {}. Continue with: gnomon train --resume {}",
-        trainer.steps(), config.steps, quoted(directory.path())));
+    machines.together([&] {
+      if (!directory) return;
+      directory->save(trainer);
+      complain(fmt::format(
+          "interrupted; saved after step {} of {}. Continue with: gnomon train --resume {}",
+          trainer.steps(), config.steps, quoted(directory->path())));
+    });
     return Exit::interrupted;
   }
+  if (!directory) return Exit::ok;
   const std::string speed =
       tokens ? short_number(static_cast<double>(tokens) / watch.seconds()) + " tokens/s"
              : "no step left";
   print(fmt::format("trained {} on {}: {} steps, {} parameters, {}\n", experiment.names.model,
                     experiment.names.task, config.steps, trainer.model().parameter_count(), speed));
-  print(fmt::format("now: gnomon eval --run {} --lengths {}\n", quoted(directory.path()),
+  print(fmt::format("now: gnomon eval --run {} --lengths {}\n", quoted(directory->path()),
                     config.length));
   return Exit::ok;
 }
 
 /// A divergence leaves the last checkpoint; say so.
-Exit run_to_checkpoint(const Experiment& experiment, Trainer& trainer, RunDirectory& directory,
+Exit run_to_checkpoint(const Experiment& experiment, Trainer& trainer, RunDirectory* directory,
                        bool quiet, const Interruptible& interruptible) {
   try {
     return run(experiment, trainer, directory, quiet, interruptible);
   } catch (const Error& error) {
     if (error.fault() != Fault::diverged) throw;
     fail(Fault::diverged, "{}; the checkpoint before it is untouched in '{}'", error.what(),
-         directory.path());
+         directory ? directory->path() : "");
   }
+}
+
+/// Has every process of mpirun a part of the batch?
+void expect_shared_out(const Experiment& experiment) {
+  const size_t count = Machines::world().count(), shards = experiment.training.shards;
+  if (shards % count != 0)
+    fail_option("shards", "expected a multiple of the {} processes that mpirun started, got {}",
+                count, shards);
 }
 
 Exit start(const Arguments& arguments, Options& options, Session& session, Experiment& experiment) {
@@ -127,15 +144,21 @@ Exit start(const Arguments& arguments, Options& options, Session& session, Exper
   }
   arguments.set_all(options);
   if (session.out.empty()) fail(Fault::option, "--out is missing: the directory of the run");
-  experiment.prepare();
+  const Machines& machines = Machines::world();
+  machines.together([&] { experiment.prepare(); });
+  expect_shared_out(experiment);
   const std::string ini = options.ini();
   start_engine(session.threads, experiment.precision());
   Trainer trainer(experiment);
   trainer.rehearse();
   const Interruptible interruptible;  // from here on there is something to save
-  const auto directory = RunDirectory::create(session.out, ini);
-  directory->save(trainer);
-  return run_to_checkpoint(experiment, trainer, *directory, session.quiet, interruptible);
+  std::unique_ptr<RunDirectory> directory;
+  machines.together([&] {
+    if (!Machines::is_first()) return;
+    directory = RunDirectory::create(session.out, ini);
+    directory->save(trainer);
+  });
+  return run_to_checkpoint(experiment, trainer, directory.get(), session.quiet, interruptible);
 }
 
 Exit resume(const Arguments& arguments, Options& options, const Session& session) {
@@ -145,17 +168,33 @@ Exit resume(const Arguments& arguments, Options& options, const Session& session
            "--{} does not go with --resume: the run's config.ini says everything else",
            shortened(name));
   arguments.set_all(options);
-  const auto directory = RunDirectory::open(session.resume);
-  const auto experiment = Experiment::of_run(Arguments::of_file(directory->file("config.ini")));
+  const Machines& machines = Machines::world();
+  std::unique_ptr<RunDirectory> directory;
+  std::string ini;
+  machines.together([&] {
+    if (!Machines::is_first()) return;
+    directory = RunDirectory::open(session.resume);
+    ini = directory->config();
+  });
+  machines.broadcast(ini);
+  std::unique_ptr<Experiment> experiment;
+  machines.together([&] {
+    experiment = Experiment::of_run(Arguments::of_text(ini, session.resume + "/config.ini"));
+  });
+  expect_shared_out(*experiment);
   for (const std::string& remark : experiment->remarks) complain(remark);
   start_engine(session.threads, experiment->precision());
   Trainer trainer(*experiment);
   const Interruptible interruptible;
-  directory->load(trainer);
-  return run_to_checkpoint(*experiment, trainer, *directory, session.quiet, interruptible);
+  machines.together([&] {
+    if (directory) directory->load(trainer);
+  });
+  trainer.take_over(machines);
+  return run_to_checkpoint(*experiment, trainer, directory.get(), session.quiet, interruptible);
 }
 
 Exit train(const Words& words) {
+  Machines::world();  // before anything can fail: nobody is left waiting
   const Arguments arguments(words);
   Options options;
   Session session;

@@ -36,7 +36,13 @@ Learner::Found Learner::differentiate(const Batch& batch, Context& context, bool
     if (shards_ > 1) sums.gradient = gathered_gradient(), model_->clear_gradients();
     return sums;
   };
-  const Sums sums = sum_of_branch(0, shards_, part);
+  const Machines& machines = Machines::world();
+  const size_t own = shards_ / machines.count();
+  expect(own > 0, "learner: expected at least {} shards, one for each process, got {}",
+         machines.count(), shards_);
+  Sums sums;
+  machines.together([&] { sums = sum_of_branch(own * machines.rank(), own, part); });
+  machines.sum(sums);
   if (shards_ > 1) hand_out(sums.gradient);
 
   Found found{static_cast<real>(sums.loss / sums.scored), sums.right / sums.scored};

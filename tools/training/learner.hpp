@@ -3,6 +3,7 @@
 #pragma once
 
 #include "models/sequence_model.hpp"
+#include "tools/training/machines.hpp"
 #include "tools/training/optimizer.hpp"
 #include "tools/training/shards.hpp"
 
@@ -17,7 +18,7 @@ class Learner {
     double gradient_norm = 0;  ///< before clipping
   };
   /// The model must be initialised; `clip` is the largest norm of a gradient; `shards`, a power of
-  /// two, cuts every batch (shards.hpp).
+  /// two, cuts every batch (shards.hpp); under mpirun every process makes its part of them.
   explicit Learner(std::unique_ptr<SequenceModel> model, const AdamWConfig& adamw = {},
                    double clip = 1, size_t shards = 1);
   /// Forward and backward: leaves the clipped gradient in the parameters, and changes nothing else.

@@ -38,6 +38,8 @@ class RunDirectory {
   double seconds_before() const { return seconds_before_; }
 
   const std::string& path() const { return path_; }
+  /// What is in config.ini.
+  const std::string& config() const { return config_; }
   std::string file(const std::string& name) const { return path_ + "/" + name; }
 
  private:

@@ -20,6 +20,14 @@ void Trainer::rehearse() {
   model().clear_gradients();
 }
 
+void Trainer::take_over(const Machines& machines) {
+  for (const Parameter& p : model().parameters()) machines.broadcast(p.var->value());
+  for (auto [name, moment] : optimizer().moments()) machines.broadcast(moment);
+  std::string taken = std::to_string(steps());
+  machines.broadcast(taken);
+  optimizer().continue_after(std::stoul(taken));
+}
+
 StepReport Trainer::step() {
   StepReport report;
   try {

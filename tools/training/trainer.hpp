@@ -32,6 +32,8 @@ class Trainer {
   /// The next step. Throws Error(Fault::diverged), naming the step and the first op, when the loss
   /// or the norm of the gradient is not finite; parameters and moments are then as before.
   StepReport step();
+  /// Parameters, moments and the number of steps of rank 0, everywhere.
+  void take_over(const Machines& machines);
   /// How many were taken.
   size_t steps() const { return learner_.optimizer().steps(); }
   /// How many there are in all.

@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# tests/test_machines.sh GNOMON: the same bits on 1, 2 and 4 processes of mpirun, on 1 and 2
+# threads, over two hosts (network namespaces), interrupted on 4 and resumed on 2; errors come once.
+# Skipped (exit code 77) where there is no mpirun, or the program was built without MPI.
+set -euo pipefail
+gnomon=$1
+command -v mpirun >/dev/null || { echo "test_machines: skipped: no mpirun here"; exit 77; }
+cd "$(mktemp -d)"
+hosts=(gnomon-a-$$ gnomon-b-$$)
+cleanup() {
+  for host in "${hosts[@]}"; do ip netns del "$host" 2>/dev/null || true; done
+  rm -rf "$PWD"
+}
+trap cleanup EXIT
+fail() { echo "test_machines: $*" >&2; exit 1; }
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMP_WAIT_POLICY=passive
+export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1
+
+train() { "$gnomon" train --model pointer --task copy --payload 4 --length 20 --layers 2 --width 16 \
+  --feed-forward 16 --batch 8 --selection gumbel --dropout 0.1 --shards 4 --quiet "$@"; }
+export gnomon; export -f train
+on() { local n=$1; shift; mpirun -n "$n" bash -c 'train "$@"' train "$@"; }
+bits() { sha256sum <"$1/model.safetensors"; }
+same() { [ "$(bits "$1")" = "$(bits alone)" ] || fail "$1: other bits than alone"; }
+
+train --steps 60 --threads 1 --out alone >/dev/null
+train --steps 60 --threads 2 --out two-threads >/dev/null
+same two-threads
+on 2 --steps 60 --out on-2 >out.txt 2>&1 || {
+  grep -q "built without MPI" out.txt && { echo "test_machines: skipped: $(cat out.txt)"; exit 77; }
+  fail "$(cat out.txt)"
+}
+[ "$(grep -c "^trained" out.txt)" = 1 ] || fail "it is not said once: $(cat out.txt)"
+on 4 --steps 60 --threads 2 --out on-4 >/dev/null 2>&1
+same on-2
+same on-4
+
+# A signal to one of four stops all after the step, saved; two go on.
+train --steps 1000 --checkpoint-every 100 --out whole >/dev/null
+on 4 --steps 1000 --checkpoint-every 100 --out cut >out.txt 2>&1 &
+until [ -s cut/metrics.jsonl ]; do sleep 0.1; done
+pkill -TERM -n -f "gnomon train .*--out cut" || fail "nobody to interrupt"
+wait $! && fail "it was not interrupted: $(cat out.txt)"
+grep -q "interrupted; saved after step" out.txt || fail "$(cat out.txt)"
+mpirun -n 2 "$gnomon" train --resume cut --quiet >/dev/null
+[ "$(bits cut)" = "$(bits whole)" ] || fail "resumed on two: other bits"
+
+# One is killed: the job ends by itself, and what was saved goes on.
+on 2 --steps 100000 --checkpoint-every 100 --out killed >out.txt 2>&1 &
+until [ "$(wc -l 2>/dev/null <killed/metrics.jsonl)" -gt 2 ] 2>/dev/null; do sleep 0.1; done
+pkill -KILL -n -f "gnomon train .*--out killed"
+for _ in $(seq 100); do kill -0 $! 2>/dev/null || break; sleep 0.1; done
+kill -0 $! 2>/dev/null && fail "the others waited for more than 10 s"
+grep -q "killed\|Killed" out.txt || fail "nothing was said: $(cat out.txt)"
+timeout -s INT 2 "$gnomon" train --resume killed --quiet 2>out.txt || true
+grep -q "interrupted; saved" out.txt || fail "$(cat out.txt)"
+
+# What cannot be is refused once, by a sentence.
+refused() {
+  local sentence=$1 n=$2
+  shift 2
+  on "$n" "$@" >out.txt 2>&1 && fail "not refused: $sentence"
+  [ "$(grep -c "^gnomon: $sentence" out.txt)" = 1 ] || fail "expected '$sentence': $(cat out.txt)"
+}
+refused "--shards: expected a multiple of the 8 processes" 8 --steps 2 --out bad
+refused "mpirun: expected 1, 2, 4, 8, ... processes, got 3" 3 --steps 2 --out bad
+refused "--out: 'alone' is not empty" 2 --steps 2 --out alone
+refused "unknown option 'stepz'; did you mean 'steps'?" 2 --stepz 2 --out bad
+
+# Two hosts: network namespaces joined by a cable, and a stand-in for ssh.
+if ! ip netns add "${hosts[0]}" 2>/dev/null; then
+  echo "test_machines: not over a network: no network namespaces here"
+  exit 0
+fi
+ip netns add "${hosts[1]}"
+ip link add gnomon0 netns "${hosts[0]}" type veth peer name gnomon0 netns "${hosts[1]}"
+for i in 0 1; do
+  ip -n "${hosts[$i]}" addr add "10.77.0.$((i + 1))/24" dev gnomon0
+  ip -n "${hosts[$i]}" link set lo up
+  ip -n "${hosts[$i]}" link set gnomon0 up
+done
+printf '#!/bin/sh\nhost=$1\nshift\n[ "$host" = 10.77.0.1 ] && name=%s || name=%s\n%s\n' "${hosts[@]}" \
+  'exec ip netns exec $name sh -c "$*"' >agent.sh
+chmod +x agent.sh
+ip netns exec "${hosts[0]}" mpirun --host 10.77.0.1,10.77.0.2 --mca plm_rsh_agent "$PWD/agent.sh" \
+  --mca btl tcp,self --mca btl_tcp_if_include 10.77.0.0/24 --mca oob_tcp_if_include 10.77.0.0/24 \
+  -x gnomon -x OMP_WAIT_POLICY -n 2 bash -c "$(declare -f train); train --steps 60 --out $PWD/hosts" \
+  >out.txt 2>&1 || fail "two hosts: $(cat out.txt)"
+same hosts
