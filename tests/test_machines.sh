@@ -19,6 +19,7 @@ export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1
 train() { "$gnomon" train --model pointer --task copy --payload 4 --length 20 --layers 2 --width 16 \
   --feed-forward 16 --batch 8 --selection gumbel --dropout 0.1 --shards 4 --quiet "$@"; }
 export gnomon; export -f train
+whole_train=$(declare -f train)
 on() { local n=$1; shift; mpirun -n "$n" bash -c 'train "$@"' train "$@"; }
 bits() { sha256sum <"$1/model.safetensors"; }
 same() { [ "$(bits "$1")" = "$(bits alone)" ] || fail "$1: other bits than alone"; }
@@ -35,25 +36,32 @@ on 4 --steps 60 --threads 2 --out on-4 >/dev/null 2>&1
 same on-2
 same on-4
 
+# one_of JOB: a process of its program, and nobody else's.
+one_of() {
+  local inner=$1 found
+  while found=$(pgrep -n -P "$inner"); do inner=$found; done
+  echo "$inner"
+}
+
 # A signal to one of four stops all after the step, saved; two go on.
 train --steps 1000 --checkpoint-every 100 --out whole >/dev/null
 on 4 --steps 1000 --checkpoint-every 100 --out cut >out.txt 2>&1 &
 until [ -s cut/metrics.jsonl ]; do sleep 0.1; done
-pkill -TERM -n -f "gnomon train .*--out cut" || fail "nobody to interrupt"
+kill -TERM "$(one_of $!)" || fail "nobody to interrupt"
 wait $! && fail "it was not interrupted: $(cat out.txt)"
 grep -q "interrupted; saved after step" out.txt || fail "$(cat out.txt)"
 mpirun -n 2 "$gnomon" train --resume cut --quiet >/dev/null
 [ "$(bits cut)" = "$(bits whole)" ] || fail "resumed on two: other bits"
 
 # One is killed: the job ends by itself, and what was saved goes on.
-on 2 --steps 100000 --checkpoint-every 100 --out killed >out.txt 2>&1 &
+on 2 --steps 1000 --checkpoint-every 100 --out killed >out.txt 2>&1 &
 until [ "$(wc -l 2>/dev/null <killed/metrics.jsonl)" -gt 2 ] 2>/dev/null; do sleep 0.1; done
-pkill -KILL -n -f "gnomon train .*--out killed"
+kill -KILL "$(one_of $!)"
 for _ in $(seq 100); do kill -0 $! 2>/dev/null || break; sleep 0.1; done
 kill -0 $! 2>/dev/null && fail "the others waited for more than 10 s"
 grep -q "killed\|Killed" out.txt || fail "nothing was said: $(cat out.txt)"
-timeout -s INT 2 "$gnomon" train --resume killed --quiet 2>out.txt || true
-grep -q "interrupted; saved" out.txt || fail "$(cat out.txt)"
+mpirun -n 4 "$gnomon" train --resume killed --quiet >/dev/null
+[ "$(bits killed)" = "$(bits whole)" ] || fail "killed on two, resumed on four: other bits"
 
 # What cannot be is refused once, by a sentence.
 refused() {
@@ -63,9 +71,37 @@ refused() {
   [ "$(grep -c "^gnomon: $sentence" out.txt)" = 1 ] || fail "expected '$sentence': $(cat out.txt)"
 }
 refused "--shards: expected a multiple of the 8 processes" 8 --steps 2 --out bad
-refused "mpirun: expected 1, 2, 4, 8, ... processes, got 3" 3 --steps 2 --out bad
+refused "--shards: expected a multiple of the 3 processes" 3 --steps 2 --out bad
 refused "--out: 'alone' is not empty" 2 --steps 2 --out alone
 refused "unknown option 'stepz'; did you mean 'steps'?" 2 --stepz 2 --out bad
+
+# apart WORDS: one process in the folder here, one in the folder there.
+apart() {
+  timeout 120 mpirun -n 1 --wdir "$PWD/here" bash -c 'train "$@"' train "$@" : \
+    -n 1 --wdir "$PWD/there" bash -c 'train "$@"' train "$@" >out.txt 2>&1
+}
+# What one of them meets is said by the first, and nobody waits for ever.
+met() {
+  local sentence=$1 code=0
+  shift
+  apart "$@" || code=$?
+  [ $code = 3 ] || fail "expected exit code 3, got $code: $(cat out.txt)"
+  [ "$(grep -c "^gnomon: $sentence" out.txt)" = 1 ] || fail "expected '$sentence': $(cat out.txt)"
+}
+mkdir here there
+echo "steps = 2" >here/steps.ini
+met "rank 1 on .*steps.ini" --config steps.ini --out bad
+seq 2000 >here/text
+seq 2001 >there/text
+of_text=(--task text --file text --length 16)
+train() { "$gnomon" train --model pointer --layers 1 --width 16 --feed-forward 16 --batch 8 \
+  --shards 4 --steps 2 --quiet "$@"; }
+met "task text: rank 1 reads other data" "${of_text[@]}" --out bad
+cp here/text there/text
+apart "${of_text[@]}" --out same-text || fail "$(cat out.txt)"
+code=0
+mpirun -n 2 "$gnomon" eval --run alone >out.txt 2>&1 || code=$?
+[ $code = 2 ] && grep -q "^gnomon: mpirun: eval is one process" out.txt || fail "$(cat out.txt)"
 
 # Two hosts: network namespaces joined by a cable, and a stand-in for ssh.
 if ! ip netns add "${hosts[0]}" 2>/dev/null; then
@@ -84,6 +120,6 @@ printf '#!/bin/sh\nhost=$1\nshift\n[ "$host" = 10.77.0.1 ] && name=%s || name=%s
 chmod +x agent.sh
 ip netns exec "${hosts[0]}" mpirun --host 10.77.0.1,10.77.0.2 --mca plm_rsh_agent "$PWD/agent.sh" \
   --mca btl tcp,self --mca btl_tcp_if_include 10.77.0.0/24 --mca oob_tcp_if_include 10.77.0.0/24 \
-  -x gnomon -x OMP_WAIT_POLICY -n 2 bash -c "$(declare -f train); train --steps 60 --out $PWD/hosts" \
+  -x gnomon -x OMP_WAIT_POLICY -n 2 bash -c "$whole_train; train --steps 60 --out $PWD/hosts" \
   >out.txt 2>&1 || fail "two hosts: $(cat out.txt)"
 same hosts

@@ -39,11 +39,13 @@ enum class Place { lists, training, using_runs, judging };
 struct Command {
   Place place;
   Exit (*run)(const Words& words);
+  bool on_ranks = false;  ///< under mpirun all ranks run it (tools/training/machines.hpp)
 };
 
 inline std::function<std::unique_ptr<Command>()> command(Place place,
-                                                         Exit (*run)(const Words& words)) {
-  return [=] { return std::make_unique<Command>(Command{place, run}); };
+                                                         Exit (*run)(const Words& words),
+                                                         bool on_ranks = false) {
+  return [=] { return std::make_unique<Command>(Command{place, run, on_ranks}); };
 }
 
 /// Reads a command's words into its options. False: its help was asked for, and is printed.

@@ -9,6 +9,7 @@
 
 #include "tools/commands.hpp"
 #include "tools/output.hpp"
+#include "tools/training/machines.hpp"
 #include "tools/training/options.hpp"
 
 namespace gnomon {
@@ -33,9 +34,12 @@ Exit run(const Words& words) {
     print(usage());
   else if (words[0] == "--version")
     print("gnomon " GNOMON_VERSION "\n");
-  else
-    return make_registered<Command>(shortened(words[0]), "command")
-        ->run({words.begin() + 1, words.end()});
+  else {
+    const auto command = make_registered<Command>(shortened(words[0]), "command");
+    if (Machines::started() > 1 && !command->on_ranks)
+      fail(Fault::option, "mpirun: {} is one process; call it without mpirun", words[0]);
+    return command->run({words.begin() + 1, words.end()});
+  }
   return Exit::ok;
 }
 
@@ -63,6 +67,25 @@ void reserve_standard_streams() {
       std::_Exit(static_cast<int>(Exit::io));
 }
 
+Machines::Outcome outcome_of(const Words& words) {
+  const auto ended = [](Exit exit, const std::string& sentence) {
+    return Machines::Outcome{static_cast<int>(exit), sentence};
+  };
+  try {
+    return ended(run(words), "");
+  } catch (const Machines::Left& left) {
+    return left.outcome;
+  } catch (const Error& error) {
+    return ended(exit_of(error.fault()), spelled(error));
+  } catch (const Ended& how) {
+    return ended(how.code, how.code == Exit::unread ? "" : how.what());
+  } catch (const std::bad_alloc&) {
+    return ended(Exit::io, "out of memory; a smaller --batch, --length or --width needs less");
+  } catch (const std::exception& error) {
+    return ended(Exit::internal, error.what());
+  }
+}
+
 }  // namespace
 }  // namespace gnomon
 
@@ -75,19 +98,8 @@ int main(int count, char** words) {
   // A closed pipe and a file that may not grow are errors of write(), not the end.
   for (const int signal : {SIGPIPE, SIGXFSZ}) std::signal(signal, SIG_IGN);
   reserve_standard_streams();
-  try {
-    return static_cast<int>(run(Words(words + std::min(count, 1), words + count)));
-  } catch (const Error& error) {
-    complain(spelled(error));
-    return static_cast<int>(exit_of(error.fault()));
-  } catch (const Ended& ended) {
-    if (ended.code != Exit::unread) complain(ended.what());
-    return static_cast<int>(ended.code);
-  } catch (const std::bad_alloc&) {
-    complain("out of memory; a smaller --batch, --length or --width needs less");
-    return static_cast<int>(Exit::io);
-  } catch (const std::exception& error) {
-    complain(error.what());
-  }
-  return static_cast<int>(Exit::internal);
+  const Machines::Outcome outcome =
+      Machines::leave(outcome_of(Words(words + std::min(count, 1), words + count)));
+  if (!outcome.sentence.empty()) complain(outcome.sentence);
+  return outcome.code;
 }

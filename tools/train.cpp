@@ -128,12 +128,17 @@ Exit run_to_checkpoint(const Experiment& experiment, Trainer& trainer, RunDirect
   }
 }
 
-/// Has every process of mpirun a part of the batch?
+/// Has every process of mpirun a part of the batch, and the same one?
 void expect_shared_out(const Experiment& experiment) {
-  const size_t count = Machines::world().count(), shards = experiment.training.shards;
-  if (shards % count != 0)
+  const Machines& machines = Machines::world();
+  const size_t shards = experiment.training.shards;
+  if (shards % machines.count() != 0)
     fail_option("shards", "expected a multiple of the {} processes that mpirun started, got {}",
-                count, shards);
+                machines.count(), shards);
+  if (const size_t rank = machines.first_unlike(fnv1a(experiment.task().fingerprint())))
+    fail(Fault::data,
+         "task {}: rank {} reads other data than rank 0; expected the same files on every machine",
+         experiment.names.task, rank);
 }
 
 Exit start(const Arguments& arguments, Options& options, Session& session, Experiment& experiment) {
@@ -225,7 +230,7 @@ Exit train(const Words& words) {
 }
 
 const Registration<Command> kTrain{"train", "trains a model on a task; --resume continues",
-                                   command(Place::training, train)};
+                                   command(Place::training, train, true)};
 
 }  // namespace
 }  // namespace gnomon

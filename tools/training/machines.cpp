@@ -1,8 +1,11 @@
 #include "tools/training/machines.hpp"
 
-#include <array>
-#include <bit>
+#include <unistd.h>
+
 #include <cstdlib>
+#include <vector>
+
+#include "tools/training/options.hpp"
 
 #ifdef GNOMON_MPI
 #include <mpi.h>
@@ -18,39 +21,123 @@ size_t told(std::initializer_list<const char*> names, size_t otherwise) {
   return otherwise;
 }
 
+/// May this process still exchange anything: has it begun, and has nobody ended?
+bool joined = false;
+
+/// What every exchange begins with.
+struct Greeting {
+  enum State : int32_t { well, failed, left } state = well;
+  int32_t code = 0;     // of which fault, or the exit code
+  uint64_t length = 0;  // of the sentence about it
+  uint64_t number = 0;
+  double loss = 0, scored = 0, right = 0;
+};
+
+struct Met {
+  std::vector<Greeting> all;
+  Greeting::State state = Greeting::well;
+  Machines::Outcome outcome;  // of the first that is not well
+};
+
+// --- What goes over the wire; of one process, nothing
+
+std::vector<Greeting> gathered(const Greeting& mine, size_t count) {
+  std::vector<Greeting> all(count, mine);
 #ifdef GNOMON_MPI
-const MPI_Datatype kReal = sizeof(real) == 4 ? MPI_FLOAT : MPI_DOUBLE;
-
-/// A count as MPI takes it.
-int length(size_t n) {
-  expect(n <= static_cast<size_t>(std::numeric_limits<int>::max()), "machines: {} numbers", n);
-  return static_cast<int>(n);
-}
-
-/// What one process has, to all.
-void send_text(std::string& text, int from) {
-  int size = length(text.size());
-  MPI_Bcast(&size, 1, MPI_INT, from, MPI_COMM_WORLD);
-  text.resize(static_cast<size_t>(size));
-  MPI_Bcast(text.data(), size, MPI_CHAR, from, MPI_COMM_WORLD);
-}
-
-/// Adds up `count` rows of `width` numbers over a binary tree, as sum_of_branch does, into the
-/// first.
-template <class T>
-void sum_rows(T* rows, size_t count, size_t width) {
-  for (size_t apart = 1; apart < count; apart *= 2)
-    for (size_t first = 0; first + apart < count; first += 2 * apart) {
-      T* const into = rows + first * width;
-      const T* const from = rows + (first + apart) * width;
-      for (size_t i = 0; i < width; ++i) into[i] += from[i];
-    }
-}
+  if (count > 1)
+    MPI_Allgather(&mine, sizeof mine, MPI_BYTE, all.data(), sizeof mine, MPI_BYTE, MPI_COMM_WORLD);
 #endif
+  return all;
+}
+
+/// The bytes of one process, to all.
+void send([[maybe_unused]] void* data, [[maybe_unused]] size_t bytes,
+          [[maybe_unused]] size_t from) {
+#ifdef GNOMON_MPI
+  char* at = static_cast<char*>(data);
+  for (size_t part; bytes > 0; at += part, bytes -= part) {
+    part = std::min(bytes, size_t{1} << 28);
+    MPI_Bcast(at, static_cast<int>(part), MPI_BYTE, static_cast<int>(from), MPI_COMM_WORLD);
+  }
+#endif
+}
+
+/// x[0..n) <- that of all R processes, added up over a binary tree. Of every window each process
+/// gets one segment from all, adds it up, and gives it to all.
+void add_up([[maybe_unused]] real* x, [[maybe_unused]] size_t n, [[maybe_unused]] size_t R,
+            [[maybe_unused]] size_t rank) {
+#ifdef GNOMON_MPI
+  static_assert(sizeof(real) == sizeof(float));
+  constexpr size_t kSegment = size_t{1} << 20;
+  std::vector<int> starts(R), counts(R), rows(R);
+  Array received({R * std::min(kSegment, (n + R - 1) / R)});
+  for (size_t window; n > 0; x += window, n -= window) {
+    window = std::min(n, R * kSegment);
+    const size_t segment = (window + R - 1) / R;
+    for (size_t r = 0; r < R; ++r) {
+      starts[r] = static_cast<int>(std::min(r * segment, window));
+      counts[r] = static_cast<int>(std::min(r * segment + segment, window)) - starts[r];
+    }
+    const std::vector<int> own(R, counts[rank]);
+    for (size_t r = 0; r < R; ++r) rows[r] = static_cast<int>(r) * own[r];
+    MPI_Alltoallv(x, counts.data(), starts.data(), MPI_FLOAT, received.data(), own.data(),
+                  rows.data(), MPI_FLOAT, MPI_COMM_WORLD);
+    const auto row = [&](size_t r) { return received.data() + rows[r]; };
+    const auto length = static_cast<size_t>(own[0]);
+    for (size_t apart = 1; apart < R; apart *= 2)
+      for (size_t r = 0; r + apart < R; r += 2 * apart) add_to(row(r), row(r + apart), length);
+    std::copy_n(row(0), length, x + starts[rank]);
+    MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, x, counts.data(), starts.data(), MPI_FLOAT,
+                   MPI_COMM_WORLD);
+  }
+#endif
+}
+
+// --- Are all well?
+
+Met meet(const Machines& world, Greeting mine, std::string sentence) {
+  if (world.rank() > 0 && !sentence.empty()) {
+    char host[256] = {};
+    gethostname(host, sizeof host - 1);
+    sentence = fmt::format("rank {} on {}: {}", world.rank(), host, sentence);
+  }
+  mine.length = sentence.size();
+  Met met;
+  met.all = gathered(mine, world.count());
+  const auto first = [&](auto is_so) {
+    return static_cast<size_t>(std::find_if(met.all.begin(), met.all.end(), is_so) -
+                               met.all.begin());
+  };
+  // An end goes before a failure, of which those who have ended cannot hear.
+  size_t from = first([](const Greeting& g) { return g.state == Greeting::left && g.code != 0; });
+  for (const auto state : {Greeting::left, Greeting::failed})
+    if (from == world.count()) from = first([&](const Greeting& g) { return g.state == state; });
+  if (from == world.count()) return met;
+  met.state = met.all[from].state;
+  sentence.resize(met.all[from].length);
+  send(sentence.data(), sentence.size(), from);
+  met.outcome = {met.all[from].code, sentence};
+  return met;
+}
+
+/// Goes on where all are well.
+std::vector<Greeting> greet(const Machines& world, const Greeting& mine,
+                            const std::string& sentence = "") {
+  Met met = meet(world, mine, sentence);
+  if (met.state == Greeting::failed)
+    throw Error(static_cast<Fault>(met.outcome.code), met.outcome.sentence);
+  if (met.state == Greeting::left) {
+    joined = false;
+    throw Machines::Left(met.outcome);
+  }
+  return std::move(met.all);
+}
 
 }  // namespace
 
 bool Machines::is_first() { return told({"OMPI_COMM_WORLD_RANK", "PMI_RANK"}, 0) == 0; }
+
+size_t Machines::started() { return told({"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"}, 1); }
 
 size_t Machines::on_this_host() {
   return told({"OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS"}, 1);
@@ -61,16 +148,15 @@ const Machines& Machines::world() {
   return world;
 }
 
-Machines::Machines() : count_(told({"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"}, 1)) {
-  if (count_ == 1) return;
+Machines::Machines() {
+  if (started() == 1) return;
 #ifdef GNOMON_MPI
   MPI_Init(nullptr, nullptr);
   int rank = 0, count = 1;
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   MPI_Comm_size(MPI_COMM_WORLD, &count);
   rank_ = static_cast<size_t>(rank), count_ = static_cast<size_t>(count);
-  if (!std::has_single_bit(count_))
-    fail(Fault::option, "mpirun: expected 1, 2, 4, 8, ... processes, got {}", count_);
+  joined = true;
 #else
   fail(Fault::option,
        "mpirun: this program was built without MPI: install libopenmpi-dev and build it again");
@@ -83,78 +169,66 @@ Machines::~Machines() {
 #endif
 }
 
+Machines::Outcome Machines::leave(Outcome mine) {
+  if (!joined) return mine;
+  const Met met = meet(world(), {.state = Greeting::left, .code = mine.code}, mine.sentence);
+  joined = false;
+  return met.outcome;
+}
+
 void Machines::together(const std::function<void()>& work) const {
   if (count_ == 1) return work();
-#ifdef GNOMON_MPI
-  std::string sentence, option;
-  int fault = 0;  // 1 + its kind
+  Greeting greeting;
+  std::string sentence;
   const auto failed = [&](Fault kind, const std::string& what) {
-    fault = 1 + static_cast<int>(kind);
+    greeting.state = Greeting::failed;
+    greeting.code = static_cast<int32_t>(kind);
     sentence = what;
   };
   try {
     work();
   } catch (const Error& error) {
-    failed(error.fault(), error.what());
-    option = error.option();
+    failed(error.fault(), spelled(error));
   } catch (const std::bad_alloc&) {
-    failed(Fault::io, "out of memory");
-  } catch (const std::exception& error) {
-    failed(Fault::misuse, error.what());
+    failed(Fault::io, "out of memory; a smaller --batch, --length or --width needs less");
   }
-  const auto nobody = static_cast<int>(count_);
-  int mine = fault ? static_cast<int>(rank_) : nobody, first = 0;
-  MPI_Allreduce(&mine, &first, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
-  if (first == nobody) return;
-  MPI_Bcast(&fault, 1, MPI_INT, first, MPI_COMM_WORLD);
-  send_text(sentence, first);
-  send_text(option, first);
-  throw Error(static_cast<Fault>(fault - 1), sentence, option);
-#endif
+  greet(*this, greeting, sentence);
 }
 
-bool Machines::any([[maybe_unused]] bool here) const {
-#ifdef GNOMON_MPI
-  if (count_ > 1) {
-    int mine = here, all = 0;
-    MPI_Allreduce(&mine, &all, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
-    return all != 0;
-  }
-#endif
-  return here;
+bool Machines::any(bool here) const {
+  const auto all =
+      count_ == 1 ? std::vector<Greeting>{{.number = here}} : greet(*this, {.number = here});
+  return std::any_of(all.begin(), all.end(), [](const Greeting& g) { return g.number != 0; });
 }
 
-void Machines::sum([[maybe_unused]] Sums& sums) const {
-#ifdef GNOMON_MPI
+size_t Machines::first_unlike(uint64_t number) const {
+  if (count_ == 1) return 0;
+  const auto all = greet(*this, {.number = number});
+  for (size_t r = 1; r < count_; ++r)
+    if (all[r].number != all[0].number) return r;
+  return 0;
+}
+
+void Machines::sum(Sums& sums) const {
   if (count_ == 1) return;
-  const size_t size = sums.gradient.size(), segment = (size + count_ - 1) / count_;
-  Array mine({segment * count_}), theirs({segment * count_});
-  std::copy_n(sums.gradient.data(), size, mine.data());
-  MPI_Alltoall(mine.data(), length(segment), kReal, theirs.data(), length(segment), kReal,
-               MPI_COMM_WORLD);
-  sum_rows(theirs.data(), count_, segment);
-  MPI_Allgather(theirs.data(), length(segment), kReal, mine.data(), length(segment), kReal,
-                MPI_COMM_WORLD);
-  std::copy_n(mine.data(), size, sums.gradient.data());
-
-  const std::array<double, 3> own{sums.loss, sums.scored, sums.right};
-  std::vector<double> all(3 * count_);
-  MPI_Allgather(own.data(), 3, MPI_DOUBLE, all.data(), 3, MPI_DOUBLE, MPI_COMM_WORLD);
-  sum_rows(all.data(), count_, 3);
-  sums.loss = all[0], sums.scored = all[1], sums.right = all[2];
-#endif
+  const auto all = greet(*this, {.loss = sums.loss, .scored = sums.scored, .right = sums.right});
+  add_up(sums.gradient.data(), sums.gradient.size(), count_, rank_);
+  const Sums total = sum_of_branch(0, count_, [&](size_t r) {
+    return Sums{all[r].loss, all[r].scored, all[r].right, Array()};
+  });
+  sums.loss = total.loss, sums.scored = total.scored, sums.right = total.right;
 }
 
-void Machines::broadcast([[maybe_unused]] std::string& text) const {
-#ifdef GNOMON_MPI
-  if (count_ > 1) send_text(text, 0);
-#endif
+void Machines::broadcast(std::string& text) const {
+  if (count_ == 1) return;
+  text.resize(greet(*this, {.number = text.size()})[0].number);
+  send(text.data(), text.size(), 0);
 }
 
-void Machines::broadcast([[maybe_unused]] Array& numbers) const {
-#ifdef GNOMON_MPI
-  if (count_ > 1) MPI_Bcast(numbers.data(), length(numbers.size()), kReal, 0, MPI_COMM_WORLD);
-#endif
+void Machines::broadcast(Array& numbers) const {
+  if (count_ == 1) return;
+  greet(*this, {});
+  send(numbers.data(), numbers.bytes(), 0);
 }
 
 }  // namespace gnomon

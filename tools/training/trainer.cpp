@@ -40,7 +40,25 @@ StepReport Trainer::step() {
   if (!std::isfinite(report.loss)) explain_divergence("the loss is not finite");
   if (!std::isfinite(report.gradient_norm)) explain_divergence("the gradient's norm is not finite");
   learner_.update(report.rate);
+  if (steps() % experiment_.training.checkpoint_every == 0 || steps() == last_step())
+    expect_equal_parameters();
   return report;
+}
+
+/// Processes that round differently drift apart, and then nobody knows whose model it is.
+void Trainer::expect_equal_parameters() {
+  const Machines& machines = Machines::world();
+  if (machines.count() == 1) return;
+  uint64_t hash = 0;
+  for (const Parameter& p : model().parameters()) {
+    const Array& value = p.var->value();
+    hash = 31 * hash + fnv1a({reinterpret_cast<const char*>(value.data()), value.bytes()});
+  }
+  if (const size_t rank = machines.first_unlike(hash))
+    fail(Fault::io,
+         "step {}: rank {} has other parameters than rank 0; expected everywhere the same build of "
+         "the program, on the same kind of processor",
+         steps(), rank);
 }
 
 /// Forward and backward of the next step; leaves the clipped gradients in the parameters.

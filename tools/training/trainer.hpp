@@ -45,6 +45,7 @@ class Trainer {
 
  private:
   StepReport differentiate(bool check_finite);
+  void expect_equal_parameters();
   [[noreturn]] void explain_divergence(const std::string& what);
 
   const Experiment& experiment_;
