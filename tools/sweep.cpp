@@ -1,0 +1,204 @@
+// gnomon sweep: a plan of experiments, carried out, and its tables.
+#include "tools/sweep/sweep.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include "tools/commands.hpp"
+#include "tools/engine.hpp"
+#include "tools/output.hpp"
+#include "tools/progress.hpp"
+#include "tools/sweep/ledger.hpp"
+#include "tools/sweep/text.hpp"
+
+namespace gnomon {
+namespace {
+
+constexpr const char* kSweepUsage =
+    "usage: gnomon sweep PLAN.ini --out DIR [options]          trains, judges, writes tables\n"
+    "       gnomon sweep PLAN.ini --out DIR --dry-run          says what is there and what is "
+    "left\n"
+    "       gnomon sweep PLAN.ini --ledger F --write PAGE      renders published figures\n"
+    "       gnomon sweep PLAN.ini --ledger F --check PAGE      are they what the ledger says?\n\n"
+    "What is interrupted, in whatever way, goes on with the same command; two of them may share a\n"
+    "folder, and so do the processes of mpirun.\n";
+
+struct SweepConfig {
+  std::string out, seeds, retry = "none", reuse, ledger, write, check;
+  std::vector<std::string> set;
+  std::string shown_set;  // for --help: --set is taken out of the words before, as it may repeat
+  size_t jobs = 1, threads = 0;
+  bool dry_run = false, list = false, fail_fast = false, quiet = false;
+
+  void declare(Options& options) {
+    Fields& f = options.group("options");
+    f.text("out", out, "folder of the runs and tables");
+    f.integer("jobs", jobs, 0, 1024, "runs side by side; 0: as many as there are cores");
+    f.integer("threads", threads, 0, 1024, "of each run; 0: the cores shared out");
+    f.text("set", shown_set,
+           "option=value for every row, over all else; may be given several times");
+    f.text("seeds", seeds, "in place of the plan's: 1,2");
+    f.flag("dry-run", dry_run, "says what is finished and how long the rest takes; writes nothing");
+    f.flag("list", list, "prints the commands of all runs that are known");
+    f.flag("fail-fast", fail_fast, "ends at the first run that fails");
+    f.choice("retry", retry, {"none", "failed", "stale"},
+             "runs anew what had failed, or what another build has made");
+    f.text("reuse", reuse, "another sweep's folder: finished runs of it are taken over");
+    f.text("ledger", ledger, "file of published records: those of this sweep are merged into it");
+    f.text("write", write, "page whose tables are rendered from the ledger");
+    f.text("check", check, "page that is compared with the ledger; exit code 1: it differs");
+    f.flag("quiet", quiet, "does not say what runs");
+  }
+};
+
+/// The first line in which they differ, for a sentence.
+std::string difference(const std::string& is, const std::string& should) {
+  const auto a = split(is, '\n'), b = split(should, '\n');
+  for (size_t i = 0; i < std::max(a.size(), b.size()); ++i) {
+    const std::string x = i < a.size() ? a[i] : "(nothing)", y = i < b.size() ? b[i] : "(nothing)";
+    if (x != y) return fmt::format("line {}: '{}', by the ledger '{}'", i + 1, x, y);
+  }
+  return "line ends";
+}
+
+/// Renders or checks a page; true: it is as the ledger says, and the ledger as the plan.
+bool page(const Plan& plan, const SweepConfig& config) {
+  const Ledger ledger(plan, config.ledger);
+  const std::string path = config.write.empty() ? config.check : config.write;
+  const std::string is = read_file(path, uint64_t{1} << 24);
+  const std::string should = ledger.rendered(is, path);
+  if (!config.write.empty()) {
+    if (is != should) atomic_write(path, {should});
+    return true;
+  }
+  bool same = true;
+  for (const std::string& sentence : ledger.foreign()) complain(sentence), same = false;
+  if (is != should) complain(fmt::format("{}: {}", path, difference(is, should))), same = false;
+  return same;
+}
+
+void print_commands(const Sweep& sweep) {
+  std::string text;
+  for (const std::vector<Run>& runs : {sweep.tuning(), sweep.reported()})
+    for (const Run& run : runs) {
+      const auto add = [&](const char* command, const std::vector<std::string>& words) {
+        text += std::string("gnomon ") + command;
+        for (const std::string& word : words) text += " " + quoted(word);
+      };
+      add("train", run.train);
+      text += " --out " + quoted(run.folder) + "\n";
+      add("eval", run.judge);
+      text += " --run " + quoted(run.folder) + " --json " + quoted(run.file("eval.json")) + "\n";
+    }
+  print(text);
+}
+
+void print_dry_run(const Plan& plan, const Sweep& sweep,
+                   const std::map<const PlanLine*, double>& rehearsed, size_t jobs) {
+  struct Count {
+    size_t wanted = 0, done = 0, failed = 0, begun = 0;
+    double seconds = 0;  // of finished ones
+    size_t steps = 0;
+  };
+  std::map<const PlanLine*, Count> counts;
+  for (const PlanLine& line : plan.lines)
+    counts[&line].wanted = plan.seeds.size() + line.candidates.size() * plan.tune_seeds.size();
+  for (const std::vector<Run>& runs : {sweep.tuning(), sweep.reported()})
+    for (const Run& run : runs) {
+      Count& c = counts[run.line];
+      const RunState state = state_of(run);
+      c.steps = run.resolved.steps;
+      c.failed += state == RunState::failed;
+      c.begun += state == RunState::begun || state == RunState::trained;
+      if (state != RunState::finished) continue;
+      ++c.done;
+      const auto lines = split(read_file(run.file("metrics.jsonl"), uint64_t{1} << 30), '\n');
+      for (auto l = lines.rbegin(); l != lines.rend(); ++l)
+        if (!l->empty()) {
+          c.seconds += parse_json(*l, "metrics.jsonl").at("seconds").get<double>();
+          break;
+        }
+    }
+  std::vector<std::vector<std::string>> cells{
+      {"row", "runs", "done", "begun", "failed", "to do", "estimate", "from"}};
+  double total = 0;
+  for (const PlanLine& line : plan.lines) {
+    const Count& c = counts[&line];
+    const size_t left = c.wanted - c.done - c.failed;
+    std::string from = "-";
+    double each = 0;
+    if (c.done)
+      each = c.seconds / static_cast<double>(c.done), from = "its finished runs";
+    else if (const auto at = rehearsed.find(&line); at != rehearsed.end())
+      each = at->second * static_cast<double>(c.steps), from = "3 steps";
+    total += each * static_cast<double>(left);
+    cells.push_back({line.name(), std::to_string(c.wanted), std::to_string(c.done),
+                     std::to_string(c.begun), std::to_string(c.failed), std::to_string(left),
+                     left && each > 0 ? clock_text(each * static_cast<double>(left)) : "-", from});
+  }
+  print(fmt::format("plan {}: {} rows\n{}", plan.name, plan.lines.size(), table(cells)));
+  print(fmt::format("training of what is left: about {} with --jobs {}, judging not counted\n",
+                    clock_text(total / static_cast<double>(jobs)), jobs));
+}
+
+Exit run(const Plan& plan, const SweepConfig& config) {
+  const size_t cores = default_threads(), jobs = config.jobs ? config.jobs : cores;
+  const size_t threads =
+      config.threads ? config.threads : std::max<size_t>(1, cores / std::max<size_t>(1, jobs));
+  Sweep sweep(plan, config.out);
+  if (config.list) {
+    print_commands(sweep);
+    return Exit::ok;
+  }
+  if (config.dry_run) {
+    print_dry_run(plan, sweep, sweep.rehearse(threads), jobs);
+    return Exit::ok;
+  }
+  if (config.retry != "none") sweep.retry(config.retry == "failed", config.retry == "stale");
+  if (!config.reuse.empty()) sweep.reuse(config.reuse);
+  sweep.rehearse(threads);
+  const size_t failed = sweep.work({jobs, threads, config.fail_fast, config.quiet});
+  const std::vector<Record> records = sweep.records();
+  if (!config.ledger.empty()) {
+    Ledger ledger(plan, config.ledger);
+    ledger.merge(records);
+    atomic_write(config.ledger, {ledger.text()});
+  }
+  print(as_markdown(records));
+  print(fmt::format("\n'{}', .csv, .jsonl; each run: '{}'\n", sweep.file("table.md"),
+                    sweep.file("runs.csv")));
+  if (!failed) return Exit::ok;
+  throw Ended(Exit::diverged, fmt::format("{} run{} failed; all others are finished", failed,
+                                          failed == 1 ? "" : "s"));
+}
+
+Exit sweep(const Words& words) {
+  Words rest = words;
+  std::string path;
+  if (!rest.empty() && !rest[0].starts_with("-")) path = rest[0], rest.erase(rest.begin());
+  SweepConfig config;
+  for (auto at = std::find(rest.begin(), rest.end(), "--set"); at != rest.end();
+       at = std::find(rest.begin(), rest.end(), "--set")) {
+    if (at + 1 == rest.end()) fail_option("set", "a value is missing");
+    config.set.push_back(at[1]);
+    rest.erase(at, at + 2);
+  }
+  if (!read_words(rest, kSweepUsage, config)) return Exit::ok;
+  if (path.empty()) fail(Fault::option, "which plan? gnomon sweep PLAN.ini --out DIR");
+  const Plan plan(path, config.set, config.seeds);
+  if (config.write.empty() && config.check.empty()) {
+    if (config.out.empty()) fail(Fault::option, "--out is missing: the folder of the sweep");
+    return run(plan, config);
+  }
+  if (config.ledger.empty()) fail(Fault::option, "--ledger is missing: the file of the records");
+  if (!config.write.empty() && !config.check.empty())
+    fail_option("check", "does not go with --write");
+  return page(plan, config) ? Exit::ok : Exit::internal;
+}
+
+const Registration<Command> kSweep{"sweep", "a plan of experiments: rows, seeds, tuning; tables",
+                                   command(Place::training, sweep)};
+
+}  // namespace
+}  // namespace gnomon

@@ -1,0 +1,121 @@
+#include "tools/sweep/run.hpp"
+
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "core/base/file.hpp"
+#include "tools/training/digest.hpp"
+#include "tools/training/experiment.hpp"
+#include "tools/training/safetensors.hpp"
+#include "tools/version.hpp"
+
+namespace gnomon {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr uint64_t kLargest = uint64_t{1} << 30;
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string line;
+  for (const std::string& word : words) line += (line.empty() ? "" : " ") + quoted(word);
+  return line;
+}
+
+bool there(const std::string& path) {
+  std::error_code error;
+  return fs::exists(path, error);
+}
+
+/// Options by name, as this program understands a config.ini, whatever build wrote it.
+std::map<std::string, std::string> options_of(const std::string& ini, const std::string& path) {
+  const auto experiment = Experiment::unprepared(Arguments::of_text(ini, path));
+  return Arguments::of_text(experiment->ini, path).in_file();
+}
+
+std::string word(const Json& object, const std::string& name) {
+  const auto found = object.find(name);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+}  // namespace
+
+std::string Run::name() const {
+  return line->name() + (candidate.empty() ? "" : " " + spelled(candidate)) +
+         (tuning ? ", tuning" : "") + fmt::format(", seed {}", seed);
+}
+
+Resolved resolve(const std::vector<std::string>& words) {
+  const Arguments arguments(words);
+  Experiment experiment{ExperimentNames(arguments)};
+  Options options;
+  experiment.declare(options);
+  arguments.set_all(options);
+  experiment.prepare();
+  return {options.ini(), experiment.task().fingerprint(), experiment.training.length,
+          experiment.training.steps, experiment.make_model()->parameter_count()};
+}
+
+std::optional<Json> done_of(const Run& run) {
+  const std::string path = run.file("done.json");
+  if (!there(path)) return std::nullopt;
+  try {
+    Json done = parse_json(read_file(path, 1 << 20), path);
+    if (done.is_object()) return done;
+  } catch (const Error&) {  // damaged: as if it were not there
+  }
+  return std::nullopt;
+}
+
+RunState state_of(const Run& run) {
+  const std::string path = run.file("config.ini");
+  if (!there(path)) return RunState::missing;
+  const std::string ini = read_file(path, 1 << 20);
+  auto now = options_of(run.resolved.ini, path), then = options_of(ini, path);
+  const auto done = done_of(run);
+  const bool known = done && !word(*done, "data").empty();
+  if (known) now.erase("file"), then.erase("file");  // it may lie elsewhere now
+  std::vector<std::string> changes;
+  for (const auto& [name, value] : now)
+    if (then[name] != value)
+      changes.push_back(fmt::format("{} = {} (the plan: {})", name, then[name], value));
+  if (!changes.empty())
+    fail(Fault::option, "{}: this run has {}; move it away, or use another --out", run.folder,
+         fmt::join(changes, ", "));
+  if (!done || word(*done, "config") != sha256(ini)) return RunState::begun;
+  if (word(*done, "data") != run.resolved.data)
+    fail(Fault::option,
+         "{}: this run has learned from other data ({}; the plan's: {}); move it away, or use "
+         "another --out",
+         run.folder, word(*done, "data"), run.resolved.data);
+  if (word(*done, "status") == "failed") return RunState::failed;
+  if (word(*done, "eval") != sha256(joined(run.judge)) || !there(run.file("eval.json")))
+    return RunState::trained;
+  return RunState::finished;
+}
+
+void write_done(const Run& run, const std::optional<Failure>& failure, size_t threads,
+                size_t jobs) {
+  nlohmann::ordered_json done{{"status", failure ? "failed" : "finished"}};
+  if (failure) done["code"] = failure->code, done["sentence"] = failure->sentence;
+  const std::string model = run.file("model.safetensors");
+  Metadata metadata;
+  if (there(model)) metadata = read_tensor_header(model).metadata;
+  done["stop"] = failure ? "failed" : metadata.contains("stop") ? metadata["stop"] : "steps";
+  done["step"] = metadata.contains("step") ? std::stoul(metadata["step"]) : 0;
+  done["config"] = sha256(read_file(run.file("config.ini"), 1 << 20));
+  done["data"] = run.resolved.data;
+  done["eval"] = sha256(joined(run.judge));
+  done["model"] = there(model) ? sha256(read_file(model, kLargest)) : "";
+  done["version"] = GNOMON_VERSION;
+  done["commit"] = commit();
+  done["machine"] = processor();
+  done["date"] = today();
+  done["threads"] = threads;
+  done["jobs"] = jobs;
+  done["by"] = "gnomon train " + joined(run.train) + " && gnomon eval " + joined(run.judge);
+  atomic_write(run.file("done.json"), {done.dump(1) + "\n"});
+}
+
+}  // namespace gnomon

@@ -1,0 +1,323 @@
+#include "tools/sweep/sweep.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+
+#include "tools/commands.hpp"
+#include "tools/output.hpp"
+#include "tools/sweep/text.hpp"
+#include "tools/training/digest.hpp"
+#include "tools/version.hpp"
+
+namespace gnomon {
+namespace {
+
+namespace fs = std::filesystem;
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+/// An error of a line, at the place in the plan that caused it.
+[[noreturn]] void fail_at_line(const Plan& plan, const PlanLine& line, Fault fault,
+                               const std::string& sentence) {
+  size_t number = line.number;
+  const Pairs tried = line.candidates.empty() ? Pairs{} : line.candidates[0];
+  for (const Pairs& options : {line.options, line.judging, tried})
+    for (const auto& [name, value] : options)
+      for (const char* quote : {"--", "'"}) {
+        const size_t at = sentence.find(quote + name);
+        const size_t end = at + std::string(quote).size() + name.size();
+        if (at != sentence.npos && (end == sentence.size() || !std::isalnum(sentence[end])))
+          number = plan.line_of(line, name);
+      }
+  throw Error(fault,
+              fmt::format("{}: line {}: [row {}]: {}", plan.path, number, line.row, sentence));
+}
+
+/// A folder that is removed at the end of the scope.
+struct Scratch {
+  std::string path;
+  Scratch() : path((fs::temp_directory_path() / "gnomon-rehearsal-XXXXXX").string()) {
+    if (!mkdtemp(path.data())) fail(Fault::io, "{}: no folder can be made there", path);
+  }
+  ~Scratch() {
+    std::error_code error;
+    fs::remove_all(path, error);
+  }
+};
+
+}  // namespace
+
+Sweep::Sweep(const Plan& plan, const std::string& folder) : plan_(plan), folder_(folder) {
+  std::map<std::string, std::string> folders;
+  const auto expect_new = [&](const Run& run) {
+    if (const auto [at, fresh] = folders.emplace(run.folder, run.name()); !fresh)
+      fail(Fault::option, "{}: '{}' and '{}' would be one run", plan_.path, at->second, run.name());
+    state_of(run);  // refuses runs of other configurations
+  };
+  for (const PlanLine& line : plan_.lines)
+    for (const Pairs& candidate : line.candidates)
+      for (const size_t seed : plan_.tune_seeds) {
+        tuning_.push_back(make_run(line, candidate, true, seed));
+        expect_new(tuning_.back());
+      }
+  choose();
+  for (const ReportedLine& line : lines_)
+    for (const Run& run : line.runs) expect_new(run);
+}
+
+Run Sweep::make_run(const PlanLine& line, const Pairs& candidate, bool tuning, size_t seed) const {
+  Run run;
+  run.line = &line, run.candidate = candidate, run.tuning = tuning, run.seed = seed;
+  Pairs more = candidate;
+  if (tuning && plan_.tune_steps) more.emplace_back("steps", std::to_string(plan_.tune_steps));
+  run.train = line.words(more);
+  run.train.insert(run.train.end(), {"--seed", std::to_string(seed)});
+  try {
+    run.resolved = resolve(run.train);
+  } catch (const Error& error) {
+    if (error.fault() != Fault::option && error.fault() != Fault::data) throw;
+    fail_at_line(plan_, line, error.fault(), spelled(error));
+  }
+  for (const auto& [name, value] : line.judging) {
+    std::string given = value;
+    if (name == "lengths" && tuning && plan_.tune_lengths == "trained")
+      given = std::to_string(run.resolved.length);
+    else if (name == "lengths" && tuning && plan_.tune_lengths != "row")
+      given = plan_.tune_lengths;
+    run.judge.insert(run.judge.end(), {"--" + name, given});
+  }
+  run.judge.insert(run.judge.end(),
+                   {"--seed", std::to_string(tuning ? plan_.tune_data_seed : plan_.data_seed)});
+  run.folder = file("runs/" + folder_name(line.row));
+  if (!line.values.empty()) run.folder += "/" + folder_name(spelled(line.values));
+  if (tuning) run.folder += "/tuning/" + folder_name(spelled(candidate));
+  run.folder += "/" + std::to_string(seed);
+  return run;
+}
+
+/// The mean of what the plan chooses by, over the lengths; larger is better.
+std::optional<double> Sweep::score(const Run& run) const {
+  if (state_of(run) != RunState::finished) return std::nullopt;
+  std::string key = plan_.tune_by;
+  std::replace(key.begin(), key.end(), '-', '_');
+  const std::string path = run.file("eval.json");
+  const Json results = parse_json(read_file(path, 1 << 28), path, {1 << 28, 12}).at("results");
+  double sum = 0;
+  for (const Json& r : results) {
+    if (!r.contains(key))
+      fail(Fault::option, "{}: tune.by: {} has no {}", plan_.path, run.name(), plan_.tune_by);
+    sum += r.at(key).get<double>();
+  }
+  const double mean = sum / static_cast<double>(results.size());
+  return key == "loss" || key == "bits_per_byte" ? -mean : mean;
+}
+
+/// Makes lines_ anew from what is known: of a tuned line, once all its candidates have ended.
+void Sweep::choose() {
+  lines_.clear();
+  chosen_.clear();
+  for (const PlanLine& line : plan_.lines) {
+    ReportedLine reported;
+    reported.line = &line, reported.tried = line.candidates.size();
+    Record record{{"row", line.row}, {"values", spelled(line.values)}};
+    std::optional<double> best;
+    size_t open = 0;
+    for (const Pairs& candidate : line.candidates) {
+      std::vector<double> scores;
+      for (const Run& run : tuning_) {
+        if (run.line != &line || run.candidate != candidate) continue;
+        const RunState state = state_of(run);
+        const bool given_up = runner_ && runner_->failures().contains(run.folder);
+        open += state != RunState::finished && state != RunState::failed && !given_up;
+        if (const auto found = score(run)) scores.push_back(*found);
+      }
+      const bool whole = scores.size() == plan_.tune_seeds.size();
+      double mean = 0;
+      for (const double s : scores) mean += s / static_cast<double>(scores.size());
+      record["candidates"].push_back({{"options", spelled(candidate)},
+                                      {"scores", scores},
+                                      {"mean", whole ? Record(mean) : Record(nullptr)}});
+      if (whole && (!best || mean > *best)) best = mean, reported.chosen = candidate;
+    }
+    if (open) {
+      reported.skipped = "not chosen yet";
+    } else if (!line.candidates.empty()) {
+      if (!best) reported.skipped = "every candidate failed on some tuning seed";
+      record["by"] = plan_.tune_by;
+      record["winner"] = best ? Record(spelled(reported.chosen)) : Record(nullptr);
+      chosen_ += record.dump() + "\n";
+    }
+    if (reported.skipped.empty())
+      for (const size_t seed : plan_.seeds)
+        reported.runs.push_back(make_run(line, reported.chosen, false, seed));
+    lines_.push_back(reported);
+  }
+}
+
+std::vector<Run> Sweep::reported() const {
+  std::vector<Run> all;  // seed 1 of all lines, then seed 2, ...: a wrong row shows early
+  for (size_t s = 0; s < plan_.seeds.size(); ++s)
+    for (const ReportedLine& line : lines_)
+      if (s < line.runs.size()) all.push_back(line.runs[s]);
+  return all;
+}
+
+std::vector<Record> Sweep::records() const {
+  std::vector<Record> all;
+  for (const ReportedLine& line : lines_)
+    for (Record& r : records_of(
+             line, runner_ ? runner_->failures() : std::map<std::string, Failure>{}, plan_.name))
+      all.push_back(r);
+  mark_budget(all, plan_);
+  return all;
+}
+
+std::map<const PlanLine*, double> Sweep::rehearse(size_t threads) {
+  std::map<const PlanLine*, double> seconds;
+  std::set<const PlanLine*> begun;
+  for (const std::vector<Run>& runs : {tuning_, reported()})
+    for (const Run& run : runs)
+      if (state_of(run) != RunState::missing) begun.insert(run.line);
+  for (const PlanLine& line : plan_.lines) {
+    if (begun.contains(&line)) continue;
+    const Scratch scratch;
+    const std::string out = scratch.path + "/run", log = scratch.path + "/log";
+    const auto ended = [&](std::vector<std::string> words) {
+      words.insert(words.end(), {"--threads", std::to_string(threads), "--quiet"});
+      const Failure end = ChildProcess(words, log).end();
+      if (end.code == static_cast<int>(Exit::usage) || end.code == static_cast<int>(Exit::input))
+        fail_at_line(plan_, line,
+                     end.code == static_cast<int>(Exit::usage) ? Fault::option : Fault::data,
+                     end.sentence);
+      if (end.code == static_cast<int>(Exit::interrupted) || end.code == 128 + SIGINT)
+        throw Ended(Exit::interrupted, "interrupted in the rehearsal; nothing was written");
+      if (end.code != 0)
+        complain(
+            fmt::format("rehearsal of '{}': {}; its runs may fail", line.name(), end.sentence));
+      return end.code == 0;
+    };
+    Pairs short_run = line.candidates.empty() ? Pairs{} : line.candidates[0];
+    std::erase_if(short_run, [](const auto& p) { return p.first == "steps"; });
+    short_run.emplace_back("steps", "3"), short_run.emplace_back("log-every", "1");
+    std::vector<std::string> words = line.words(short_run);
+    words.insert(words.begin(), "train");
+    words.insert(words.end(), {"--out", out});
+    if (!ended(words)) continue;
+    std::vector<double> at;
+    for (const std::string& l : split(read_file(out + "/metrics.jsonl", 1 << 20), '\n'))
+      if (!l.empty()) at.push_back(parse_json(l, "metrics.jsonl").at("seconds").get<double>());
+    if (at.size() == 3) seconds[&line] = (at[2] - at[0]) / 2;
+    words = {"eval", "--run", out};
+    for (const auto& [name, value] : line.judging)
+      if (name != "batches" && name != "batch")
+        words.insert(words.end(),
+                     {"--" + name, name == "lengths" ? split(value, ',').at(0) : value});
+    words.insert(words.end(), {"--batches", "1", "--batch", "1"});
+    ended(words);
+  }
+  return seconds;
+}
+
+void Sweep::retry(bool failed, bool stale) {
+  for (const std::vector<Run>& runs : {tuning_, reported()})
+    for (const Run& run : runs) {
+      const auto done = done_of(run);
+      if (!done) continue;
+      const bool again = (failed && done->value("status", "") == "failed") ||
+                         (stale && done->value("commit", "") != commit());
+      std::error_code error;
+      if (again) fs::remove_all(run.folder, error);
+    }
+  choose();
+}
+
+void Sweep::reuse(const std::string& other) {
+  std::map<std::string, std::string> finished;  // config -> folder
+  std::error_code error;
+  for (const auto& entry : fs::recursive_directory_iterator(other + "/runs", error))
+    if (entry.path().filename() == "done.json") {
+      Run there;
+      there.folder = entry.path().parent_path().string();
+      if (const auto done = done_of(there); done && done->value("status", "") == "finished")
+        finished[done->value("config", "")] = there.folder;
+    }
+  if (error) fail(Fault::data, "--reuse: '{}' holds no sweep", other);
+  for (const std::vector<Run>& runs : {tuning_, reported()})
+    for (const Run& run : runs) {
+      const auto found = finished.find(sha256(run.resolved.ini));
+      if (found == finished.end() || state_of(run) != RunState::missing) continue;
+      create_folder(fs::path(run.folder).parent_path().string());
+      fs::copy(found->second, run.folder, fs::copy_options::recursive);
+      complain(fmt::format("taken over: {} from {}", run.name(), found->second));
+    }
+  choose();
+}
+
+void Sweep::run_command(const PlanCommand& command, Runner& runner) {
+  std::vector<std::string> words;
+  for (std::string word : split(command.words, ' '))
+    if (!word.empty()) words.push_back(word[0] == '@' ? folder_ + word.substr(1) : word);
+  const std::string mark = file(command.name + ".done.json"), hash = sha256(command.words);
+  std::error_code error;
+  if (fs::exists(mark, error) && fs::exists(file(command.result), error) &&
+      parse_json(read_file(mark, 1 << 20), mark).value("words", "") == hash)
+    return;
+  complain("gnomon " + command.words);
+  const Failure end = runner.command(words, file(command.name + ".log"));
+  if (end.code != 0) throw Ended(static_cast<Exit>(end.code), command.name + ": " + end.sentence);
+  atomic_write(mark, {Record{{"words", hash}, {"by", "gnomon " + command.words}}.dump() + "\n"});
+}
+
+size_t Sweep::work(const RunnerOptions& options) {
+  create_folder(folder_);
+  std::string text = plan_.text;
+  std::set<std::string> recipes;
+  for (const PlanLine& line : plan_.lines)
+    if (!line.recipe.empty() && recipes.insert(line.recipe).second) {
+      text += fmt::format("\n# {}\n", line.recipe);
+      for (const std::string& l : split(read_file(line.recipe, 1 << 20), '\n'))
+        text += fmt::format("#   {}\n", l);
+    }
+  atomic_write(file("plan.ini"), {text});
+  Runner runner(folder_, options, [this] { write(false); });
+  runner_ = &runner;
+  runner.work(tuning_);
+  choose();
+  for (const ReportedLine& line : lines_)
+    for (const Run& run : line.runs) state_of(run);  // chosen now: refuses what stands there
+  runner.work(reported());
+  for (const PlanCommand& command : plan_.commands) run_command(command, runner);
+  write(true);
+  size_t failed = 0;
+  for (const std::vector<Run>& runs : {tuning_, reported()})
+    for (const Run& run : runs) failed += state_of(run) != RunState::finished;
+  for (const ReportedLine& line : lines_)
+    if (!line.skipped.empty()) {
+      complain(fmt::format("{}: nothing to report: {}", line.line->name(), line.skipped));
+      ++failed;
+    }
+  runner_ = nullptr;
+  return failed;
+}
+
+/// The tables; in the middle of the work at most every few seconds.
+void Sweep::write(bool at_once) {
+  constexpr double kApart = 5;
+  if (!at_once && now() - written_at_ < kApart) return;
+  written_at_ = now();
+  const std::vector<Record> all = records();
+  std::vector<Record> runs;
+  for (const ReportedLine& line : lines_)
+    for (Record& r : runs_of(line)) runs.push_back(r);
+  atomic_write(file("table.jsonl"), {as_jsonl(all)});
+  atomic_write(file("table.csv"), {as_csv(all)});
+  atomic_write(file("table.md"), {as_markdown(all)});
+  atomic_write(file("runs.csv"), {as_csv(runs)});
+  if (!chosen_.empty()) atomic_write(file("chosen.jsonl"), {chosen_});
+}
+
+}  // namespace gnomon
