@@ -89,7 +89,8 @@ Var SequenceModel::logits(const Var& features) const {
   return affine(scale((*transform_)(features), 1 / size), tokens_.weight(), *head_bias_);
 }
 
-SequenceModel::Scored SequenceModel::score(const Batch& batch, Context& context) const {
+SequenceModel::Scored SequenceModel::score(const Batch& batch, Context& context,
+                                           State* state) const {
   context.tokens = batch.tokens;
   expect_shape(batch.targets, batch.tokens.shape(), "model: targets [B,N]");
   std::vector<int32_t> positions, targets;
@@ -101,7 +102,7 @@ SequenceModel::Scored SequenceModel::score(const Batch& batch, Context& context)
   const size_t M = positions.size();
   expect(M > 0, "model: targets [B,N]: expected at least one scored position, got none");
 
-  Encoded encoded = encode(context);
+  Encoded encoded = encode(context, state);
   Scored scored;
   scored.pointers = std::move(encoded.pointers);
   scored.positions = Index({M}, positions);

@@ -55,8 +55,9 @@ class SequenceModel final : public Module {
     Index predicted;                 ///< [M] argmax of the logits
     std::vector<Pointers> pointers;  ///< of every layer
   };
-  /// Only the scored rows pass through the head. Throws Error when no position is scored.
-  Scored score(const Batch& batch, Context& context) const;
+  /// Only the scored rows pass through the head; `state` as in encode(). Throws Error when no
+  /// position is scored.
+  Scored score(const Batch& batch, Context& context, State* state = nullptr) const;
 
   size_t vocabulary() const { return vocabulary_; }
   /// The longest sequence it can take: bounded by learned positions only.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <utility>
 
 #include "core/base/registry.hpp"
 #include "tasks/batch.hpp"
@@ -13,12 +14,21 @@ class Task {
  public:
   virtual ~Task() = default;
   virtual void declare(Fields&) {}
+  /// Files beside config.ini that belong to a run of this task: name and content, after prepare().
+  virtual std::vector<std::pair<std::string, std::string>> kept() const { return {}; }
+  /// Reads them back from the folder of a run, before prepare(). Throws Error(Fault::data).
+  virtual void open(const std::string& /*run*/) {}
   /// Called once after the options are set: checks them, reads files. Throws Error(Fault::option)
   /// or Error(Fault::data).
   virtual void prepare() {}
   virtual size_t vocabulary() const = 0;
   /// How a person reads a token: a short word of printable ASCII.
   virtual std::string spell(int32_t token) const { return fmt::format("{}", token); }
+  /// The tokens of a text, and what a token adds to one. Words between blanks, commas or line ends,
+  /// unless a text is real data: then exactly its bytes. Throws Error(Fault::option), naming
+  /// `option`, for what is no token.
+  virtual std::vector<int32_t> read(const std::string& text, const std::string& option) const;
+  virtual std::string write(int32_t token) const { return spell(token); }
   /// What `length` means here, for help texts: "distance, in tokens".
   virtual std::string length_meaning() const = 0;
   /// Where the data is not made from the options alone (files): its size and a hash, by which it is
@@ -47,10 +57,21 @@ class Task {
   /// A batch to be judged by, of exactly this length; never overlaps what train_batch can give
   /// where the data is finite.
   virtual Batch test_batch(size_t batch, size_t length, Random random) const = 0;
+  /// A batch of this length to try a step with, before anything is written.
+  virtual Batch rehearsal_batch(size_t batch, size_t length, Random random) const {
+    return test_batch(batch, length, random);
+  }
+  /// Whether the test sequences of a length are a list, which test_sequences() counts: an evaluation
+  /// then reads each once, in order, and nothing is drawn.
+  virtual bool lists_tests() const { return false; }
+  /// Those from number `first` on.
+  virtual Batch listed_tests(size_t first, size_t batch, size_t length) const;
   /// The right answers found without looking at batch.targets: [B,N], any value where not scored.
   virtual Index oracle(const Batch& batch) const = 0;
   /// Token accuracy, in test batches of this length, of the best guess that ignores the input.
   virtual double chance(size_t length) const = 0;
+  /// All test data in order, where it is one long text; else nothing.
+  virtual std::vector<int32_t> test_text() const { return {}; }
   /// Whether the loss means bits per byte of real data: then results show them, and no exact match,
   /// which every sequence would miss somewhere.
   virtual bool in_bits_per_byte() const { return false; }

@@ -1,10 +1,13 @@
-// The next byte of real text: random crops of the files the user names.
+// The next byte of real text, or the next piece: random crops of the files the user names.
 //
 // Tokens are bytes, 0 .. 255, unchanged: line ends, NUL and invalid UTF-8 included. Names of files
 // are kept as absolute ones; a name that holds a comma can be given alone only. The files are
 // joined in the order given; the last `validation` part of the bytes is the validation split and
 // the rest the train split. train_batch crops the one, test_batch the other, and every byte of a
 // crop, its last target too, lies in the split: the two never share a byte.
+//
+// With `pieces` tokens are pieces of words (tasks/pieces.hpp), learned from the train split alone and
+// kept in the run. The splits are the same, moved to the next letter, so that bits per byte compare.
 //
 // Example: a file that holds "to be, or not to be, that is", validation .5, length 9,
 // test_batch of Random(1), a blank written as _. The validation split is "to be, that is":
@@ -16,34 +19,53 @@
 #include <filesystem>
 
 #include "core/base/file.hpp"
+#include "tasks/pieces.hpp"
 #include "tasks/task.hpp"
 
 namespace gnomon {
 namespace {
 
 constexpr size_t kMostBytes = size_t{1} << 31;  // crops are drawn by 32-bit numbers
-
-using ByteCounts = std::array<size_t, 256>;
+constexpr size_t kMostModel = size_t{1} << 28;
+constexpr const char* kPiecesFile = "pieces.model";
 
 unsigned char byte(char c) { return static_cast<unsigned char>(c); }
 
-ByteCounts count_bytes(std::string_view text) {
-  ByteCounts counts{};
-  for (const char c : text) ++counts[byte(c)];
+/// A part of the text, in tokens.
+struct Part {
+  std::string_view bytes;            // all that it spells
+  std::vector<int32_t> pieces = {};  // its tokens; empty where these are the bytes
+  size_t size() const { return pieces.empty() ? bytes.size() : pieces.size(); }
+  int32_t operator[](size_t n) const { return pieces.empty() ? byte(bytes[n]) : pieces[n]; }
+};
+
+using Counts = std::vector<size_t>;
+
+Counts count(const Part& part, size_t vocabulary) {
+  Counts counts(vocabulary);
+  for (size_t n = 0; n < part.size(); ++n) ++counts[static_cast<size_t>(part[n])];
   return counts;
 }
 
-size_t commonest(const ByteCounts& counts) {
+size_t commonest(const Counts& counts) {
   return static_cast<size_t>(std::max_element(counts.begin(), counts.end()) - counts.begin());
 }
 
-// How often each byte follows an occurrence of the crop.
-ByteCounts continuations(std::string_view text, std::string_view crop) {
-  ByteCounts counts{};
-  for (size_t at = text.find(crop); at != text.npos && at + crop.size() < text.size();
-       at = text.find(crop, at + 1))
-    ++counts[byte(text[at + crop.size()])];
+/// How often each token follows an occurrence of the crop [N].
+Counts continuations(const Part& part, const int32_t* crop, size_t N, size_t vocabulary) {
+  Counts counts(vocabulary);
+  for (size_t at = 0; at + N < part.size(); ++at) {
+    size_t n = 0;
+    while (n < N && part[at + n] == crop[n]) ++n;
+    if (n == N) ++counts[static_cast<size_t>(part[at + N])];
+  }
   return counts;
+}
+
+/// A byte as printable ASCII.
+std::string shown(char c) {
+  if (c == '\n') return "\\n";
+  return c >= ' ' && c < 127 ? std::string(1, c) : fmt::format("x{:02X}", byte(c));
 }
 
 /// The names in the option. One file whose own name has a comma or a blank at its end may be named
@@ -64,6 +86,18 @@ std::string absolute(const std::string& files) {
   if (names.size() > 1 && split(all, ',').size() > names.size())
     fail_option("file", "expected names without commas where there are several, got '{}'", all);
   return all;
+}
+
+/// A run, or a file, with an absolute name.
+std::string absolute_name(const std::string& name) {
+  return name.empty() ? "" : std::filesystem::absolute(name).lexically_normal().string();
+}
+
+Pieces pieces_of(const std::string& run_or_file) {
+  std::error_code error;
+  const bool run = std::filesystem::is_directory(run_or_file, error);
+  const std::string name = run ? run_or_file + "/" + kPiecesFile : run_or_file;
+  return Pieces(read_file(name, kMostModel), name);
 }
 
 /// Throws Error(Fault::data) for what nobody means to learn byte by byte.
@@ -90,10 +124,23 @@ class TextTask final : public Task {
     f.text("file", files_, "text file to read; several, separated by commas, are joined", absolute);
     f.number("validation", part_, 0.001, 0.9,
              "part of the text, at its end, that is kept for testing");
+    f.integer("pieces", wanted_, 0, 1 << 20,
+              "tokens are pieces of words, as many, learned from the rest of the text (byte pair "
+              "encoding); 0: tokens are bytes");
+    f.text("pieces-from", from_, "run, or its pieces.model, whose pieces are taken", absolute_name);
+  }
+  std::vector<std::pair<std::string, std::string>> kept() const override {
+    if (!pieces_) return {};
+    return {{kPiecesFile, pieces_->model()}};
+  }
+  void open(const std::string& run) override {
+    if (wanted_ > 0 || !from_.empty()) take_pieces(run);
   }
   /// Reads the files. Throws Error(Fault::option) when none is named or two are equal (what is
   /// trained on would be tested), Error(Fault::data) when one is missing, no file, empty or no
   /// plain text (compressed, UTF-16, with a byte order mark), or when they are too short to split.
+  /// With pieces: those that open() took, or of `pieces-from`, or else learned here; throws as they
+  /// do.
   void prepare() override {
     const std::vector<std::string> names = names_in(files_);
     if (names.empty() || std::find(names.begin(), names.end(), "") != names.end())
@@ -116,46 +163,56 @@ class TextTask final : public Task {
     }
     fingerprint_ = fmt::format("{} bytes, {:016x}", bytes_.size(), fnv1a(bytes_));
     const double kept = part_ * static_cast<double>(bytes_.size());
-    boundary_ = bytes_.size() - static_cast<size_t>(std::llround(kept));
+    size_t boundary = bytes_.size() - static_cast<size_t>(std::llround(kept));
+    const bool in_pieces = pieces_ || wanted_ > 0 || !from_.empty();
+    while (in_pieces && !letter_begins(bytes_, boundary)) ++boundary;
+    train_ = {std::string_view(bytes_).substr(0, boundary)};
+    test_ = {std::string_view(bytes_).substr(boundary)};
+    if (in_pieces) split_into_pieces();
     check_length(shortest_length());
-
-    const ByteCounts seen = count_bytes(train()), judged = count_bytes(validation());
-    const auto all_seen = static_cast<double>(train().size());
-    const auto all_judged = static_cast<double>(validation().size());
-    chance_ = static_cast<double>(judged[commonest(seen)]) / all_judged;
-    baseline_ = 0;
-    for (size_t v = 0; v < 256; ++v)
-      baseline_ -= static_cast<double>(judged[v]) / all_judged *
-                   std::log2((static_cast<double>(seen[v]) + 1) / (all_seen + 256));
+    weigh();
   }
   /// "4351846 bytes, 0123456789abcdef": all of them, and their FNV-1a hash of 64 bits.
   std::string fingerprint() const override { return fingerprint_; }
   std::optional<size_t> test_sequences(size_t length) const override {
-    return validation().size() - length;
+    return test_.size() - length;
   }
-  size_t vocabulary() const override { return 256; }
+  size_t vocabulary() const override { return pieces_ ? pieces_->count() : 256; }
   std::string spell(int32_t token) const override {
-    if (token == '\n') return "\\n";
-    return token >= ' ' && token < 127 ? std::string(1, static_cast<char>(token))
-                                       : fmt::format("x{:02X}", token);
+    std::string word;
+    for (const char c : write(token)) word += shown(c);
+    return word;
   }
-  std::string length_meaning() const override { return "context, in bytes"; }
+  std::vector<int32_t> read(const std::string& text, const std::string& option) const override {
+    if (pieces_) try {
+        return pieces_->encode(text, option);
+      } catch (const Error& error) {
+        throw Error(Fault::option, error.what(), option);
+      }
+    return {reinterpret_cast<const unsigned char*>(text.data()),
+            reinterpret_cast<const unsigned char*>(text.data()) + text.size()};
+  }
+  std::string write(int32_t token) const override {
+    return pieces_ ? pieces_->bytes(token) : std::string(1, static_cast<char>(token));
+  }
+  std::string length_meaning() const override { return "context, in bytes or pieces"; }
   size_t shortest_length() const override { return 1; }
   /// Adds: Error(Fault::data) when a split has no room for a crop and its last target.
   void check_length(size_t length) const override {
     Task::check_length(length);
-    const size_t smaller = std::min(train().size(), validation().size());
+    const size_t smaller = std::min(train_.size(), test_.size());
     if (smaller < length + 1)
       fail(Fault::data,
-           "text: {}: {} bytes, split into {} to train and {} to test; a length of {} needs {} in "
+           "text: {}: {} {}, split into {} to train and {} to test; a length of {} needs {} in "
            "each",
-           files_, bytes_.size(), train().size(), validation().size(), length, length + 1);
+           files_, train_.size() + test_.size(), pieces_ ? "pieces" : "bytes", train_.size(),
+           test_.size(), length, length + 1);
   }
   Batch train_batch(size_t batch, size_t length, Random random) const override {
-    return crops(train(), batch, length, random);
+    return crops(train_, batch, length, random);
   }
   Batch test_batch(size_t batch, size_t length, Random random) const override {
-    return crops(validation(), batch, length, random);
+    return crops(test_, batch, length, random);
   }
   /// Reads with the book open: all answers but the last stand in the crop itself, and the last is
   /// what follows the crop in the validation split or, where it does not occur there, in the train
@@ -167,44 +224,76 @@ class TextTask final : public Task {
     Index answers({B, N});
     for (size_t b = 0; b < B; ++b) {
       const int32_t* token = batch.tokens.row(b);
-      const std::string crop(token, token + N);
-      ByteCounts next = continuations(validation(), crop);
-      if (next == ByteCounts{}) next = continuations(train(), crop);
-      expect(next != ByteCounts{}, "text: oracle: sequence {} of the batch is not in {}", b,
-             files_);
+      Counts next = continuations(test_, token, N, vocabulary());
+      const auto found = [&] { return next[commonest(next)] > 0; };
+      if (!found()) next = continuations(train_, token, N, vocabulary());
+      expect(found(), "text: oracle: sequence {} of the batch is not in {}", b, files_);
       std::copy(token + 1, token + N, answers.row(b));
       answers.row(b)[N - 1] = static_cast<int32_t>(commonest(next));
     }
     return answers;
   }
-  /// How often the commonest byte of the train split stands in the validation split.
+  /// How often the commonest token of the train split stands in the validation split.
   double chance(size_t) const override { return chance_; }
   bool in_bits_per_byte() const override { return true; }
-  /// -mean log2 p(byte) over the validation split; p = (count + 1) / (all + 256) in the train
+  /// -sum log2 p(token) / bytes over the validation split; p = (count + 1) / (all + V) in the train
   /// split.
   std::optional<double> baseline_bits_per_byte() const override { return baseline_; }
 
+  std::vector<int32_t> test_text() const override {
+    std::vector<int32_t> all(test_.size());
+    for (size_t n = 0; n < all.size(); ++n) all[n] = test_[n];
+    return all;
+  }
+
  private:
-  Batch crops(std::string_view split, size_t batch, size_t length, Random random) const {
+  Batch crops(const Part& part, size_t batch, size_t length, Random random) const {
     check_length(length);
     Batch made{Index({batch, length}), Index({batch, length})};
     for (size_t b = 0; b < batch; ++b) {
-      const char* first = split.data() + random.below(static_cast<uint32_t>(split.size() - length));
-      std::transform(first, first + length, made.tokens.row(b), byte);
-      std::transform(first + 1, first + 1 + length, made.targets.row(b), byte);
+      const size_t first = random.below(static_cast<uint32_t>(part.size() - length));
+      for (size_t n = 0; n < length; ++n) {
+        made.tokens.row(b)[n] = part[first + n];
+        made.targets.row(b)[n] = part[first + n + 1];
+      }
     }
     return made;
   }
-  std::string_view train() const { return std::string_view(bytes_).substr(0, boundary_); }
-  std::string_view validation() const { return std::string_view(bytes_).substr(boundary_); }
+  void take_pieces(const std::string& run_or_file) {
+    pieces_ = pieces_of(run_or_file);
+    if (wanted_ > 0 && wanted_ != pieces_->count())
+      fail_option("pieces", "expected {}, as many as there are in {}, got {}", pieces_->count(),
+                  run_or_file, wanted_);
+  }
+  void split_into_pieces() {
+    if (!pieces_ && !from_.empty()) take_pieces(from_);
+    if (!pieces_) pieces_ = Pieces::learn(train_.bytes, wanted_);
+    train_.pieces = pieces_->encode(train_.bytes, "text: the part to train on");
+    test_.pieces = pieces_->encode(test_.bytes, "text: the part to test on");
+  }
+  /// Chance and baseline.
+  void weigh() {
+    const Counts seen = count(train_, vocabulary()), judged = count(test_, vocabulary());
+    const auto all_seen = static_cast<double>(train_.size());
+    const auto all_judged = static_cast<double>(test_.size());
+    chance_ = static_cast<double>(judged[commonest(seen)]) / all_judged;
+    baseline_ = 0;
+    for (size_t v = 0; v < vocabulary(); ++v)
+      baseline_ -= static_cast<double>(judged[v]) / all_judged *
+                   std::log2((static_cast<double>(seen[v]) + 1) /
+                             (all_seen + static_cast<double>(vocabulary())));
+    baseline_ *= all_judged / static_cast<double>(test_.bytes.size());
+  }
 
-  std::string files_, bytes_, fingerprint_;
-  size_t boundary_ = 0;  // the first byte of the validation split
+  std::string files_, bytes_, from_, fingerprint_;
+  size_t wanted_ = 0;
+  std::optional<Pieces> pieces_;
+  Part train_, test_;
   double part_ = 0.1, chance_ = 0, baseline_ = 0;
 };
 
 const Registration<Task> kText{
-    "text", "the next byte of the text files named by --file; length = bytes of context",
+    "text", "the next byte, or piece of a word, of the text files named by --file",
     [] { return std::make_unique<TextTask>(); }};
 
 }  // namespace

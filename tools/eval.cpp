@@ -1,6 +1,6 @@
 // gnomon eval: a trained model on fresh data of chosen lengths, beside chance.
+#include <algorithm>
 #include <nlohmann/json.hpp>
-#include <numbers>
 
 #include "tools/commands.hpp"
 #include "tools/engine.hpp"
@@ -16,7 +16,7 @@ namespace {
 constexpr const char* kEvalUsage = "usage: gnomon eval --run DIR --lengths 64,512,... [options]\n";
 
 struct EvalConfig {
-  std::string run, lengths, json;
+  std::string run, lengths, stride, json;
   EvaluationPlan plan{.temperature = 0};
   size_t threads = default_threads();
   bool quiet = false;
@@ -39,28 +39,67 @@ struct EvalConfig {
         "also how often the best of all earlier tokens is among a layer's candidates; quadratic");
     f.flag("last-half", plan.last_half,
            "scores the last half of each sequence of text only, whose bytes have much before them");
+    f.text("stride", stride,
+           "reads the test part of a text by windows that begin every so many tokens, and scores "
+           "what is new in each: every byte once; 0: in one pass, with all of it before each byte");
     f.text("json", json, "file for the results as JSON; -: the standard output, without the table");
     declare_threads(f, threads);
     f.flag("quiet", quiet, "no progress bar");
   }
+  /// Whether it is 0, so that there is no length. Throws Error(Fault::option) for what does not go
+  /// with a stride.
+  bool read_stride() {
+    if (stride.empty()) return false;
+    plan.stride = parse_integer(stride, 0, size_t{1} << 30, "stride");
+    if (plan.last_half) fail_option("last-half", "does not go with --stride");
+    if (*plan.stride > 0) return false;
+    if (!lengths.empty()) fail_option("lengths", "does not go with --stride 0: all is read");
+    if (plan.recall) fail_option("recall", "does not go with --stride 0, which keeps a state only");
+    return true;
+  }
 };
 
-double bits(double nats) { return nats / std::numbers::ln2; }
+/// Whether tokens are bytes or more.
+bool in_pieces(const std::vector<Evaluation>& rows) {
+  return std::ranges::any_of(rows, [](const Evaluation& r) { return r.bytes > r.tokens; });
+}
+
+/// Which tokens of a text are scored, and what is known of each.
+std::string scored(const Evaluation& row, const EvaluationPlan& plan, const std::string& unit) {
+  if (!plan.stride)
+    return plan.last_half ? "scored: the last half of each sequence\n"
+                          : fmt::format(
+                                "scored: every {}, the first ones too, which have little "
+                                "before them (--last-half leaves them out)\n",
+                                unit);
+  if (*plan.stride == 0)
+    return fmt::format("scored: every {} of the test part once, with all of it before each\n",
+                       unit);
+  return fmt::format(
+      "length {}: scored: every {} of the test part once, with at least {} before it (but in the "
+      "first {})\n",
+      row.length, unit, row.length - *plan.stride, row.length);
+}
 
 /// What the figures of a text are of, and what limits them.
-std::string remarks(const std::vector<Evaluation>& rows, const Task& task, bool last_half) {
+std::string remarks(const std::vector<Evaluation>& rows, const Task& task,
+                    const EvaluationPlan& plan) {
+  const std::string unit = in_pieces(rows) ? "piece" : "byte";
   std::string text;
   if (const auto baseline = task.baseline_bits_per_byte())
-    text += fmt::format("knowing only how often each byte occurs: {:.3f} bits/byte\n", *baseline);
-  if (task.in_bits_per_byte())
-    text += last_half ? "scored: the last half of each sequence\n"
-                      : "scored: every byte, the first ones too, which have little before them "
-                        "(--last-half leaves them out)\n";
-  for (const Evaluation& r : rows)
-    if (const auto different = task.test_sequences(r.length); different && *different < r.sequences)
+    text +=
+        fmt::format("knowing only how often each {} occurs: {:.3f} bits/byte\n", unit, *baseline);
+  for (const Evaluation& r : rows) {
+    if (task.in_bits_per_byte() && (&r == &rows[0] || plan.stride)) text += scored(r, plan, unit);
+    if (in_pieces(rows) && !plan.stride)
+      text += fmt::format("length {}: {} bytes scored in a sequence\n", r.length,
+                          r.bytes / r.sequences);
+    if (const auto different = task.test_sequences(r.length);
+        different && *different < r.sequences && !plan.stride)
       text +=
           fmt::format("length {}: the test part has only {} different sequence{}, drawn {} times\n",
                       r.length, *different, *different == 1 ? "" : "s", r.sequences);
+  }
   return text;
 }
 
@@ -72,13 +111,15 @@ std::string as_table(const std::vector<Evaluation>& rows, const Task& task) {
   head.insert(head.end(), {"chance", "loss"});
   if (bytes) head.push_back("bits/byte");
   head.push_back("tokens");
+  if (in_pieces(rows)) head.push_back("bytes");
   const auto percent = [](double share) { return fmt::format("{:.2f} %", 100 * share); };
   for (const Evaluation& r : rows) {
     Words row{fmt::format("{}", r.length), percent(r.token_accuracy)};
     if (!bytes) row.push_back(percent(r.exact_match));
     row.insert(row.end(), {percent(r.chance), fmt::format("{:.4f}", r.loss)});
-    if (bytes) row.push_back(fmt::format("{:.3f}", bits(r.loss)));
+    if (bytes) row.push_back(fmt::format("{:.3f}", r.bits_per_byte()));
     row.push_back(fmt::format("{}", r.tokens));
+    if (in_pieces(rows)) row.push_back(fmt::format("{}", r.bytes));
     cells.push_back(row);
   }
   return table(cells);
@@ -133,13 +174,14 @@ std::string as_json(const std::vector<Evaluation>& rows, const Task& task,
     if (!task.in_bits_per_byte()) row["exact_match"] = r.exact_match;
     row["chance"] = r.chance, row["loss"] = r.loss, row["tokens"] = r.tokens;
     row["state_numbers"] = r.state_numbers;
-    if (task.in_bits_per_byte()) row["bits_per_byte"] = bits(r.loss);
+    if (task.in_bits_per_byte()) row["bytes"] = r.bytes, row["bits_per_byte"] = r.bits_per_byte();
     if (config.plan.recall) results.back()["recall"] = recall_json(r.recall);
   }
   nlohmann::ordered_json all{
       {"results", results}, {"selection", config.plan.selection}, {"seed", config.plan.seed}};
   if (config.plan.selection == "soft") all["temperature"] = config.plan.temperature;
   if (config.plan.last_half) all["scored"] = "last half";
+  if (config.plan.stride) all["stride"] = *config.plan.stride;
   if (config.plan.iterations > 0) all["iterations"] = config.plan.iterations;
   if (const auto baseline = task.baseline_bits_per_byte())
     all["baseline_bits_per_byte"] = *baseline;
@@ -157,23 +199,25 @@ Exit evaluate(const Words& words) {
   config.plan.state = !config.json.empty();
   const OpenedRun run(config.run, config.threads);
   const Task& task = run.task();
-  const auto lengths = parse_lengths(config.lengths, task);
+  const auto lengths =
+      config.read_stride() ? std::vector<size_t>{0} : parse_lengths(config.lengths, task);
   if (config.plan.temperature == 0)
     config.plan.temperature = run.experiment->training.temperature.final_temperature;
 
   std::vector<Evaluation> rows;
-  size_t done = 0;
+  size_t done = 0, batches = 0;
+  for (const size_t length : lengths) batches += batches_at(task, length, config.plan);
   {
-    Progress progress("batch", 0, lengths.size() * config.plan.batches, config.quiet);
+    Progress progress("batch", 0, batches, config.quiet);
     for (const size_t length : lengths) {
-      progress.show(done, fmt::format("length {}", length));
+      if (done == 0) progress.show(done, "");
       rows.push_back(evaluate_at(*run.model, task, length, config.plan, [&](const Evaluation& row) {
-        progress.show(
-            ++done, fmt::format("length {}  accuracy {:.1f} %", length, 100 * row.token_accuracy));
+        progress.show(++done, fmt::format("length {}  accuracy {:.1f} %", row.length,
+                                          100 * row.token_accuracy));
       }));
     }
   }
-  hand_out(as_table(rows, task) + remarks(rows, task, config.plan.last_half) +
+  hand_out(as_table(rows, task) + remarks(rows, task, config.plan) +
                (config.plan.recall ? recall_table(rows) : ""),
            {{json, [&] { return as_json(rows, task, config); }}});
   return Exit::ok;

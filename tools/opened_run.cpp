@@ -9,7 +9,7 @@ namespace gnomon {
 OpenedRun::OpenedRun(const std::string& path, size_t threads, bool with_data) {
   if (path.empty()) fail(Fault::option, "--run is missing: the directory of a trained run");
   const Arguments config = Arguments::of_file(path + "/config.ini");
-  experiment = with_data ? Experiment::of_run(config) : Experiment::unprepared(config);
+  experiment = with_data ? Experiment::of_run(config, path) : Experiment::unprepared(config, path);
   for (const std::string& remark : experiment->remarks) complain(remark);
   start_engine(threads);
   model = load_model(path, *experiment);

@@ -11,6 +11,7 @@ packages=(
   libboost-program-options-dev libboost-filesystem-dev  # options; child processes
   libfmt-dev nlohmann-json3-dev libssl-dev              # text, JSON, SHA-256
   librandom123-dev                                     # counter-based random numbers
+  libsentencepiece-dev                                 # text in pieces
   libcairo2-dev node-d3                                # pictures and pages of gnomon inspect
   doctest-dev git python3-numpy                        # to test
 )

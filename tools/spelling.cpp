@@ -2,11 +2,10 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
-#include "core/base/fields.hpp"
+#include "core/base/error.hpp"
 
 namespace gnomon {
 namespace {
@@ -26,34 +25,21 @@ std::string standard_input() {
 }  // namespace
 
 Spelling::Spelling(const Task& task)
-    : bytes_(task.in_bits_per_byte()),
-      terminal_(isatty(STDOUT_FILENO)),
-      vocabulary_(task.vocabulary()) {}
+    : task_(task), text_(task.in_bits_per_byte()), terminal_(isatty(STDOUT_FILENO)) {}
 
 std::vector<int32_t> Spelling::tokens(const std::string& typed, const std::string& option) const {
-  const std::string text = typed == "-" ? standard_input() : typed;
-  std::vector<int32_t> all;
-  if (bytes_) {
-    all.resize(text.size());
-    std::transform(text.begin(), text.end(), all.begin(),
-                   [](char c) { return static_cast<unsigned char>(c); });
-    return all;
-  }
-  std::string spaced = text;
-  std::replace_if(
-      spaced.begin(), spaced.end(), [](char c) { return c == ',' || c == '\n' || c == '\r'; }, ' ');
-  for (const std::string& number : split(spaced, ' '))
-    if (!number.empty())
-      all.push_back(
-          static_cast<int32_t>(parse_integer(number, 0, vocabulary_ - 1, option + ": token")));
-  return all;
+  return task_.read(typed == "-" ? standard_input() : typed, option);
 }
 
 std::string Spelling::text(int32_t token, bool first) const {
-  const bool control = (token < 0x20 && token != '\n' && token != '\t') || token == 0x7f;
-  if (bytes_ && terminal_ && control) return fmt::format("\\x{:02x}", token);
-  if (bytes_) return {static_cast<char>(token)};
-  return fmt::format("{}{}", first ? "" : " ", token);
+  if (!text_) return (first ? "" : " ") + task_.write(token);
+  if (!terminal_) return task_.write(token);
+  std::string safe;
+  for (const char c : task_.write(token)) {
+    const bool control = (c >= 0 && c < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
+    safe += control ? fmt::format("\\x{:02x}", c) : std::string(1, c);
+  }
+  return safe;
 }
 
 }  // namespace gnomon

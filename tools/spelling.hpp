@@ -1,4 +1,4 @@
-// Tokens as the user types them: for the task `text` a token is a byte; for the others a number.
+// Tokens as the user types them: the bytes of a text, or words between blanks (Task::read, write).
 #pragma once
 
 #include <string>
@@ -10,6 +10,7 @@ namespace gnomon {
 
 class Spelling {
  public:
+  /// The task must outlive it.
   explicit Spelling(const Task& task);
   /// Of the text "-": what the standard input holds. Throws Error(Fault::option), naming `option`,
   /// for what is no token.
@@ -19,8 +20,8 @@ class Spelling {
   std::string text(int32_t token, bool first) const;
 
  private:
-  bool bytes_, terminal_;
-  size_t vocabulary_;
+  const Task& task_;
+  bool text_, terminal_;
 };
 
 }  // namespace gnomon

@@ -160,7 +160,7 @@ Exit start(const Arguments& arguments, Options& options, Session& session, Exper
   std::unique_ptr<RunDirectory> directory;
   machines.together([&] {
     if (!Machines::is_first()) return;
-    directory = RunDirectory::create(session.out, ini);
+    directory = RunDirectory::create(session.out, ini, experiment.task().kept());
     directory->save(trainer);
   });
   return run_to_checkpoint(experiment, trainer, directory.get(), session.quiet, interruptible);
@@ -184,7 +184,8 @@ Exit resume(const Arguments& arguments, Options& options, const Session& session
   machines.broadcast(ini);
   std::unique_ptr<Experiment> experiment;
   machines.together([&] {
-    experiment = Experiment::of_run(Arguments::of_text(ini, session.resume + "/config.ini"));
+    experiment = Experiment::of_run(Arguments::of_text(ini, session.resume + "/config.ini"),
+                                   session.resume);
   });
   expect_shared_out(*experiment);
   for (const std::string& remark : experiment->remarks) complain(remark);

@@ -1,5 +1,7 @@
 #include "tools/training/evaluation.hpp"
 
+#include <numbers>
+
 #include "nn/pointer/selection.hpp"
 #include "tools/training/generation.hpp"
 
@@ -7,6 +9,7 @@ namespace gnomon {
 namespace {
 
 constexpr size_t kTokensPerBatch = 16384;  // about the memory of a training step
+constexpr size_t kReadAtOnce = 1024;       // tokens of a text that is read with a state
 
 /// Sequences whose scored tokens were all predicted right.
 size_t count_exact(const SequenceModel::Scored& scored, const Batch& batch) {
@@ -27,7 +30,141 @@ void score_last_half(Batch& batch) {
   for (size_t b = 0; b < B; ++b) std::fill_n(batch.targets.row(b), N / 2, -1);
 }
 
+/// The test text, or the sentence that there is none.
+std::vector<int32_t> text_of(const Task& task) {
+  auto text = task.test_text();
+  if (text.empty())
+    fail_option("stride", "expected a task that reads one long text, as `text` does");
+  return text;
+}
+
+size_t sequences_in_batch(size_t N, const EvaluationPlan& plan) {
+  return plan.batch ? plan.batch : std::max<size_t>(1, kTokensPerBatch / N);
+}
+
+/// A window of N tokens, of which those from `first` on are scored.
+struct Window {
+  size_t begin, first;
+};
+
+std::vector<Window> windows(size_t tokens, size_t N, size_t stride) {
+  if (stride > N) fail_option("stride", "expected at most the length {}, got {}", N, stride);
+  std::vector<Window> all{{0, 0}};
+  for (size_t scored = N; scored < tokens; scored = all.back().begin + N) {
+    const size_t begin = std::min(all.back().begin + stride, tokens - N);
+    all.push_back({begin, scored - begin});
+  }
+  return all;
+}
+
+/// The sums behind an evaluation.
+class Tally {
+ public:
+  Tally(Evaluation& found, const Task& task) : found_(found), task_(task) {}
+  void add(const Batch& batch, const SequenceModel::Scored& scored) {
+    const auto count = static_cast<double>(scored.positions.size());
+    found_.tokens += scored.positions.size();
+    found_.sequences += batch.tokens.shape()[0];
+    loss_ += double{scored.loss.value().item()} * count;
+    right_ += static_cast<double>(count_right(scored, batch));
+    exact_ += static_cast<double>(count_exact(scored, batch));
+    found_.loss = loss_ / static_cast<double>(found_.tokens);
+    found_.token_accuracy = right_ / static_cast<double>(found_.tokens);
+    found_.exact_match = exact_ / static_cast<double>(found_.sequences);
+    if (!task_.in_bits_per_byte()) return;
+    for (const int32_t target : batch.targets)
+      if (target >= 0) found_.bytes += task_.write(target).size();
+  }
+
+ private:
+  Evaluation& found_;
+  const Task& task_;
+  double loss_ = 0, right_ = 0, exact_ = 0;
+};
+
+Context context_of(const EvaluationPlan& plan) {
+  Context context;
+  context.selection = selection_of(plan.selection);
+  context.temperature = plan.temperature;
+  if (plan.iterations > 0) context.iterations = plan.iterations;
+  return context;
+}
+
+using Report = std::function<void(const Evaluation&)>;
+
+/// Crops that are drawn.
+void read_crops(const SequenceModel& model, const Task& task, const EvaluationPlan& plan,
+                Evaluation& found, const Report& report) {
+  const Random random = Random(plan.seed).split("test").split(found.length);
+  const Index one = task.test_batch(1, found.length, random).tokens;
+  if (plan.state)
+    found.state_numbers = state_numbers_after(
+        model, one, plan.iterations ? std::optional(plan.iterations) : std::nullopt);
+  Tally tally(found, task);
+  for (size_t i = 0; i < plan.batches; ++i) {
+    Batch batch =
+        task.test_batch(sequences_in_batch(one.shape()[1], plan), found.length, random.split(i));
+    if (plan.last_half) score_last_half(batch);
+    Context context = context_of(plan);
+    context.noise = random.split("noise").split(i);
+    context.tokens = batch.tokens;
+    if (plan.recall) found.recall.watch(context, batch.targets);
+    tally.add(batch, model.score(batch, context));
+    report(found);
+  }
+}
+
+/// A window that slides over the text.
+void read_windows(const SequenceModel& model, const Task& task, const EvaluationPlan& plan,
+                  Evaluation& found, const Report& report) {
+  const auto text = text_of(task);
+  const size_t N = found.length;
+  const auto all = windows(text.size() - 1, N, *plan.stride);
+  Tally tally(found, task);
+  for (size_t w = 0; w < all.size();) {
+    const size_t B = std::min(sequences_in_batch(N, plan), all.size() - w);
+    Batch batch{Index({B, N}), Index({B, N}, -1)};
+    for (size_t b = 0; b < B; ++b, ++w) {
+      const auto begin = text.begin() + static_cast<std::ptrdiff_t>(all[w].begin);
+      std::copy_n(begin, N, batch.tokens.row(b));
+      for (size_t n = all[w].first; n < N; ++n)
+        batch.targets.row(b)[n] = text[all[w].begin + n + 1];
+    }
+    Context context = context_of(plan);
+    context.noise = Random(plan.seed).split("noise").split(w);
+    if (plan.recall) found.recall.watch(context, batch.targets);
+    tally.add(batch, model.score(batch, context));
+    report(found);
+  }
+}
+
+/// The whole text once, in pieces, with a state.
+void read_once(const SequenceModel& model, const Task& task, const EvaluationPlan& plan,
+               Evaluation& found, const Report& report) {
+  const auto text = text_of(task);
+  found.length = text.size() - 1;
+  const auto state =
+      model.state(1, plan.iterations ? std::optional(plan.iterations) : std::nullopt);
+  Tally tally(found, task);
+  for (size_t first = 0; first < found.length; first += kReadAtOnce) {
+    const size_t N = std::min(kReadAtOnce, found.length - first);
+    const auto begin = text.begin() + static_cast<std::ptrdiff_t>(first);
+    Batch batch{Index({1, N}), Index({1, N})};
+    std::copy_n(begin, N, batch.tokens.data());
+    std::copy_n(begin + 1, N, batch.targets.data());
+    Context context = context_of(plan);
+    context.noise = Random(plan.seed).split("noise").split(first);
+    tally.add(batch, model.score(batch, context, state.get()));
+    report(found);
+  }
+  if (plan.state) found.state_numbers = state_numbers(*state);
+}
+
 }  // namespace
+
+double Evaluation::bits_per_byte() const {
+  return loss / std::numbers::ln2 * (static_cast<double>(tokens) / static_cast<double>(bytes));
+}
 
 std::vector<size_t> parse_lengths(const std::string& text, const Task& task) {
   std::vector<size_t> lengths;
@@ -39,42 +176,21 @@ std::vector<size_t> parse_lengths(const std::string& text, const Task& task) {
   return lengths;
 }
 
+size_t batches_at(const Task& task, size_t length, const EvaluationPlan& plan) {
+  if (!plan.stride) return plan.batches;
+  const size_t tokens = text_of(task).size() - 1;
+  const auto parts = [](size_t of, size_t size) { return (of + size - 1) / size; };
+  if (*plan.stride == 0) return parts(tokens, kReadAtOnce);
+  return parts(windows(tokens, length, *plan.stride).size(), sequences_in_batch(length, plan));
+}
+
 Evaluation evaluate_at(const SequenceModel& model, const Task& task, size_t length,
-                       const EvaluationPlan& plan,
-                       const std::function<void(const Evaluation&)>& report) {
-  const Random random = Random(plan.seed).split("test").split(length);
-  const size_t N = task.test_batch(1, length, random).tokens.shape()[1];
-  const size_t B = plan.batch ? plan.batch : std::max<size_t>(1, kTokensPerBatch / N);
+                       const EvaluationPlan& plan, const Report& report) {
   if (plan.last_half && !task.in_bits_per_byte())
     fail_option("last-half", "expected a task that scores every token, as `text` does");
   Evaluation found{.length = length, .chance = task.chance(length)};
-  if (plan.state)
-    found.state_numbers =
-        state_numbers_after(model, task.test_batch(1, length, random).tokens,
-                            plan.iterations ? std::optional(plan.iterations) : std::nullopt);
-  double loss = 0, right = 0, exact = 0;
-  for (size_t i = 0; i < plan.batches; ++i) {
-    Batch batch = task.test_batch(B, length, random.split(i));
-    if (plan.last_half) score_last_half(batch);
-    Context context;
-    context.selection = selection_of(plan.selection);
-    context.temperature = plan.temperature;
-    if (plan.iterations > 0) context.iterations = plan.iterations;
-    context.noise = random.split("noise").split(i);
-    context.tokens = batch.tokens;
-    if (plan.recall) found.recall.watch(context, batch.targets);
-    const auto scored = model.score(batch, context);
-    const auto count = static_cast<double>(scored.positions.size());
-    found.tokens += scored.positions.size();
-    found.sequences += B;
-    loss += double{scored.loss.value().item()} * count;
-    right += static_cast<double>(count_right(scored, batch));
-    exact += static_cast<double>(count_exact(scored, batch));
-    found.loss = loss / static_cast<double>(found.tokens);
-    found.token_accuracy = right / static_cast<double>(found.tokens);
-    found.exact_match = exact / static_cast<double>(found.sequences);
-    report(found);
-  }
+  const auto read = !plan.stride ? read_crops : *plan.stride ? read_windows : read_once;
+  read(model, task, plan, found, report);
   return found;
 }
 

@@ -119,17 +119,19 @@ Experiment::Experiment(ExperimentNames chosen) : names(std::move(chosen)) {
   names.apply(kind_->config);
 }
 
-std::unique_ptr<Experiment> Experiment::unprepared(const Arguments& config) {
+std::unique_ptr<Experiment> Experiment::unprepared(const Arguments& config,
+                                                   const std::string& run) {
   auto experiment = std::make_unique<Experiment>(ExperimentNames(config));
   Options options;
   experiment->declare(options);
   config.set_all(options, &experiment->remarks);
   experiment->ini = options.ini();
+  if (!run.empty()) experiment->task_->open(run);
   return experiment;
 }
 
-std::unique_ptr<Experiment> Experiment::of_run(const Arguments& config) {
-  auto experiment = unprepared(config);
+std::unique_ptr<Experiment> Experiment::of_run(const Arguments& config, const std::string& run) {
+  auto experiment = unprepared(config, run);
   experiment->prepare();
   return experiment;
 }

@@ -50,10 +50,12 @@ class Experiment {
   /// Throws Error(Fault::option) when a name is missing or unknown.
   explicit Experiment(ExperimentNames names);
   /// As a run keeps it, prepared. Options that belong to something that was not chosen are passed
-  /// over, as earlier versions did: see `remarks`. Throws Error(Fault::option or Fault::data).
-  static std::unique_ptr<Experiment> of_run(const Arguments& config);
+  /// over, as earlier versions did: see `remarks`. What the task keeps in the folder `run` is read
+  /// from there, unless that is "". Throws Error(Fault::option or Fault::data).
+  static std::unique_ptr<Experiment> of_run(const Arguments& config, const std::string& run = "");
   /// The same not prepared: the task's files need not be there. Enough to make the model.
-  static std::unique_ptr<Experiment> unprepared(const Arguments& config);
+  static std::unique_ptr<Experiment> unprepared(const Arguments& config,
+                                                const std::string& run = "");
 
   /// Its options, with their headings.
   void declare(Options& options);

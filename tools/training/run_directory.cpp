@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "core/base/json.hpp"
+#include "tools/training/digest.hpp"
 
 namespace gnomon {
 namespace {
@@ -53,6 +54,8 @@ void expect_same(const Metadata& metadata, const std::string& config, const Task
     };
     auto before = values(then->second), now = values(config);
     if (known) before.erase("file"), now.erase("file");
+    for (const auto& [name, content] : task.kept())
+      if (metadata.contains(name)) before.erase("pieces-from"), now.erase("pieces-from");
     std::vector<std::string> changes;
     for (const auto& [name, value] : before)
       if (!now.contains(name) || now[name] != value)
@@ -70,6 +73,10 @@ void expect_same(const Metadata& metadata, const std::string& config, const Task
          "{}: the text is not the one it was trained on: that had {}, the file named in config.ini "
          "has {}",
          file, data->second, task.fingerprint());
+  for (const auto& [name, content] : task.kept())
+    if (const auto hash = metadata.find(name);
+        hash == metadata.end() || hash->second != sha256(content))
+      fail(Fault::data, "{}: {} is not the one that it was trained with", file, name);
 }
 
 size_t step_of(const Metadata& metadata, const std::string& file) {
@@ -84,24 +91,27 @@ size_t step_of(const Metadata& metadata, const std::string& file) {
 }  // namespace
 
 std::unique_ptr<RunDirectory> RunDirectory::create(const std::string& path,
-                                                   const std::string& config) {
+                                                   const std::string& config,
+                                                   const KeptFiles& kept) {
   std::error_code error;
   if (fs::exists(path, error) && !fs::is_directory(path, error))
     fail_option("out", "'{}' exists and is no directory", path);
   create_folder(path);
-  return std::unique_ptr<RunDirectory>(new RunDirectory(path, &config));
+  return std::unique_ptr<RunDirectory>(new RunDirectory(path, &config, kept));
 }
 
 std::unique_ptr<RunDirectory> RunDirectory::open(const std::string& path) {
-  return std::unique_ptr<RunDirectory>(new RunDirectory(path, nullptr));
+  return std::unique_ptr<RunDirectory>(new RunDirectory(path, nullptr, {}));
 }
 
-RunDirectory::RunDirectory(const std::string& path, const std::string* config)
+RunDirectory::RunDirectory(const std::string& path, const std::string* config,
+                           const KeptFiles& kept)
     : path_(path),
       lock_(locked(path)),
       config_([&] {
         if (!config) return read_file(file("config.ini"), kLargestConfig);
         refuse_content();
+        for (const auto& [name, content] : kept) atomic_write(file(name), {content});
         atomic_write(file("config.ini"), {*config});
         return *config;
       }()),
@@ -161,6 +171,8 @@ Metadata RunDirectory::metadata(const Trainer& trainer) const {
   Metadata all{{"config", config_}, {"step", fmt::format("{}", trainer.steps())}};
   if (const std::string data = trainer.experiment().task().fingerprint(); !data.empty())
     all["data"] = data;
+  for (const auto& [name, content] : trainer.experiment().task().kept())
+    all[name] = sha256(content);
   return all;
 }
 

@@ -1,6 +1,7 @@
 // The directory of a run:
 //
 //   config.ini               the whole configuration; written first, never changed
+//   pieces.model             what the task `text` keeps of a run with --pieces; before config.ini
 //   metrics.jsonl            one object a line
 //   checkpoint.safetensors   parameters, moments and step: all that resuming needs, in one file
 //   model.safetensors        the parameters alone, exported from the checkpoint, for everybody else
@@ -15,11 +16,14 @@
 
 namespace gnomon {
 
+using KeptFiles = std::vector<std::pair<std::string, std::string>>;  // name and content
+
 class RunDirectory {
  public:
-  /// Creates it with its config.ini. Throws Error(Fault::option) when there is something already,
+  /// Creates it with what its task keeps (Task::kept) and its config.ini. Throws Error(Fault::option) when there is something already,
   /// Error(Fault::io) when it cannot be made.
-  static std::unique_ptr<RunDirectory> create(const std::string& path, const std::string& config);
+  static std::unique_ptr<RunDirectory> create(const std::string& path, const std::string& config,
+                                              const KeptFiles& kept = {});
   /// Takes an existing one over. Throws Error(Fault::data) when it holds no run, Error(Fault::io)
   /// when another process is training in it.
   static std::unique_ptr<RunDirectory> open(const std::string& path);
@@ -43,7 +47,7 @@ class RunDirectory {
   std::string file(const std::string& name) const { return path_ + "/" + name; }
 
  private:
-  explicit RunDirectory(const std::string& path, const std::string* config);
+  explicit RunDirectory(const std::string& path, const std::string* config, const KeptFiles& kept);
   void refuse_content() const;
   void remove_temporaries() const;
   void cut_metrics(size_t step);

@@ -15,7 +15,7 @@ void Trainer::rehearse() {
   const TrainingConfig& training = experiment_.training;
   Context context;
   learner_.differentiate(
-      experiment_.task().test_batch(training.batch, training.length, Random(training.seed)),
+      experiment_.task().rehearsal_batch(training.batch, training.length, Random(training.seed)),
       context);
   model().clear_gradients();
 }
