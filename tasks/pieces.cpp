@@ -82,7 +82,7 @@ namespace {
 
 constexpr size_t kLongestSentence = size_t{1} << 20;
 
-/// The lines of a text, one after the other; longer ones are cut, or they would not be learned from.
+/// The lines of a text, one after the other; longer ones are cut, since they would be left out.
 class Lines final : public sentencepiece::SentenceIterator {
  public:
   explicit Lines(std::string_view text) {

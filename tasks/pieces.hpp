@@ -1,5 +1,5 @@
 // Text in pieces of words instead of bytes: byte pair encoding (Sennrich et al. 2016, arXiv
-// 1508.07909), learned and applied by SentencePiece. A build without that library has no pieces, and
+// 1508.07909), learned and applied by SentencePiece. A build without that library has none, and
 // says so when they are asked for.
 //
 // Every text in UTF-8 comes back byte by byte: nothing is normalised, no blank is added or taken

@@ -61,8 +61,8 @@ class Task {
   virtual Batch rehearsal_batch(size_t batch, size_t length, Random random) const {
     return test_batch(batch, length, random);
   }
-  /// Whether the test sequences of a length are a list, which test_sequences() counts: an evaluation
-  /// then reads each once, in order, and nothing is drawn.
+  /// Whether the test sequences of a length are a list, which test_sequences() counts: an
+  /// evaluation then reads each once, in order, and nothing is drawn.
   virtual bool lists_tests() const { return false; }
   /// Those from number `first` on.
   virtual Batch listed_tests(size_t first, size_t batch, size_t length) const;

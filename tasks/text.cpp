@@ -6,8 +6,9 @@
 // the rest the train split. train_batch crops the one, test_batch the other, and every byte of a
 // crop, its last target too, lies in the split: the two never share a byte.
 //
-// With `pieces` tokens are pieces of words (tasks/pieces.hpp), learned from the train split alone and
-// kept in the run. The splits are the same, moved to the next letter, so that bits per byte compare.
+// With `pieces` tokens are pieces of words (tasks/pieces.hpp), learned from the train split alone
+// and kept in the run. The splits are the same, moved to the next letter, so that bits per byte
+// compare.
 //
 // Example: a file that holds "to be, or not to be, that is", validation .5, length 9,
 // test_batch of Random(1), a blank written as _. The validation split is "to be, that is":

@@ -184,8 +184,8 @@ Exit resume(const Arguments& arguments, Options& options, const Session& session
   machines.broadcast(ini);
   std::unique_ptr<Experiment> experiment;
   machines.together([&] {
-    experiment = Experiment::of_run(Arguments::of_text(ini, session.resume + "/config.ini"),
-                                   session.resume);
+    experiment =
+        Experiment::of_run(Arguments::of_text(ini, session.resume + "/config.ini"), session.resume);
   });
   expect_shared_out(*experiment);
   for (const std::string& remark : experiment->remarks) complain(remark);

@@ -43,8 +43,8 @@ struct Evaluation {
 /// "64,512" -> lengths the task can make. Throws Error(Fault::option or Fault::data).
 std::vector<size_t> parse_lengths(const std::string& text, const Task& task);
 
-/// How many batches evaluate_at() will read. Throws Error(Fault::option) for a stride without a text
-/// or longer than the length.
+/// How many batches evaluate_at() will read. Throws Error(Fault::option) for a stride without a
+/// text or longer than the length.
 size_t batches_at(const Task& task, size_t length, const EvaluationPlan& plan);
 
 /// `report` is called after every batch with what is known so far. `length` is not read where the

@@ -20,8 +20,8 @@ using KeptFiles = std::vector<std::pair<std::string, std::string>>;  // name and
 
 class RunDirectory {
  public:
-  /// Creates it with what its task keeps (Task::kept) and its config.ini. Throws Error(Fault::option) when there is something already,
-  /// Error(Fault::io) when it cannot be made.
+  /// Creates it with what its task keeps (Task::kept) and its config.ini. Throws
+  /// Error(Fault::option) when there is something already, Error(Fault::io) when it cannot be made.
   static std::unique_ptr<RunDirectory> create(const std::string& path, const std::string& config,
                                               const KeptFiles& kept = {});
   /// Takes an existing one over. Throws Error(Fault::data) when it holds no run, Error(Fault::io)
