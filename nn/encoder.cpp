@@ -133,6 +133,7 @@ Encoded Encoder::operator()(const Var& embedded, Context& context, State* state)
   Encoded result;
   PreviousPointers previous;
   for (size_t l = 0; l < count; ++l) {
+    context.layer = l;
     Mixed mixed = recompute_ && context.training
                       ? checkpointed(l, h, previous, context)
                       : layer(l)(h, previous, context, before ? before->mixers[l].get() : nullptr);

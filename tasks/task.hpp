@@ -66,6 +66,12 @@ class Task {
   virtual bool lists_tests() const { return false; }
   /// Those from number `first` on.
   virtual Batch listed_tests(size_t first, size_t batch, size_t length) const;
+  /// A batch by which a run is watched while it learns, of exactly this length: its own stream is
+  /// enough where data is made; data that is finite gives a part that neither of the two above
+  /// does, or throws Error(Fault::option) when none was held out.
+  virtual Batch validation_batch(size_t batch, size_t length, Random random) const {
+    return test_batch(batch, length, random);
+  }
   /// The right answers found without looking at batch.targets: [B,N], any value where not scored.
   virtual Index oracle(const Batch& batch) const = 0;
   /// Token accuracy, in test batches of this length, of the best guess that ignores the input.

@@ -2,9 +2,10 @@
 //
 // Tokens are bytes, 0 .. 255, unchanged: line ends, NUL and invalid UTF-8 included. Names of files
 // are kept as absolute ones; a name that holds a comma can be given alone only. The files are
-// joined in the order given; the last `validation` part of the bytes is the validation split and
-// the rest the train split. train_batch crops the one, test_batch the other, and every byte of a
-// crop, its last target too, lies in the split: the two never share a byte.
+// joined in the order given; the last `validation` part of the bytes is the validation split (which
+// test_batch crops), the `held-out` part before it is the one by which a run is watched
+// (validation_batch), and the rest is the train split. Every byte of a crop, its last target too,
+// lies in its split: no two of them share a byte.
 //
 // With `pieces` tokens are pieces of words (tasks/pieces.hpp), learned from the train split alone
 // and kept in the run. The splits are the same, moved to the next letter, so that bits per byte
@@ -125,6 +126,8 @@ class TextTask final : public Task {
     f.text("file", files_, "text file to read; several, separated by commas, are joined", absolute);
     f.number("validation", part_, 0.001, 0.9,
              "part of the text, at its end, that is kept for testing");
+    f.number("held-out", held_out_, 0, 0.5,
+             "part of the text, before that, by which --validate-every watches a run; 0: none");
     f.integer("pieces", wanted_, 0, 1 << 20,
               "tokens are pieces of words, as many, learned from the rest of the text (byte pair "
               "encoding); 0: tokens are bytes");
@@ -164,11 +167,20 @@ class TextTask final : public Task {
     }
     fingerprint_ = fmt::format("{} bytes, {:016x}", bytes_.size(), fnv1a(bytes_));
     const double kept = part_ * static_cast<double>(bytes_.size());
-    size_t boundary = bytes_.size() - static_cast<size_t>(std::llround(kept));
+    // Splits of text in pieces begin with a letter.
     const bool in_pieces = pieces_ || wanted_ > 0 || !from_.empty();
-    while (in_pieces && !letter_begins(bytes_, boundary)) ++boundary;
-    train_ = {std::string_view(bytes_).substr(0, boundary)};
-    test_ = {std::string_view(bytes_).substr(boundary)};
+    const auto begin_at = [&](size_t at) {
+      while (in_pieces && !letter_begins(bytes_, at)) ++at;
+      return at;
+    };
+    const size_t boundary = begin_at(bytes_.size() - static_cast<size_t>(std::llround(kept)));
+    const double watched = held_out_ * static_cast<double>(bytes_.size());
+    const size_t learned =
+        begin_at(boundary - std::min(boundary, static_cast<size_t>(std::llround(watched))));
+    const std::string_view all = bytes_;
+    train_ = {all.substr(0, learned)};
+    held_ = {all.substr(learned, boundary - learned)};
+    test_ = {all.substr(boundary)};
     if (in_pieces) split_into_pieces();
     check_length(shortest_length());
     weigh();
@@ -201,12 +213,14 @@ class TextTask final : public Task {
   /// Adds: Error(Fault::data) when a split has no room for a crop and its last target.
   void check_length(size_t length) const override {
     Task::check_length(length);
-    const size_t smaller = std::min(train_.size(), test_.size());
-    if (smaller < length + 1)
+    size_t smallest = std::min(train_.size(), test_.size());
+    if (held_out_ > 0) smallest = std::min(smallest, held_.size());
+    if (smallest < length + 1)
       fail(Fault::data,
-           "text: {}: {} {}, split into {} to train and {} to test; a length of {} needs {} in "
+           "text: {}: {} {}, split into {} to train{} and {} to test; a length of {} needs {} in "
            "each",
-           files_, train_.size() + test_.size(), pieces_ ? "pieces" : "bytes", train_.size(),
+           files_, train_.size() + held_.size() + test_.size(), pieces_ ? "pieces" : "bytes",
+           train_.size(), held_out_ > 0 ? fmt::format(", {} held out", held_.size()) : "",
            test_.size(), length, length + 1);
   }
   Batch train_batch(size_t batch, size_t length, Random random) const override {
@@ -215,11 +229,21 @@ class TextTask final : public Task {
   Batch test_batch(size_t batch, size_t length, Random random) const override {
     return crops(test_, batch, length, random);
   }
+  /// Adds: Error(Fault::option) when nothing is held out.
+  Batch validation_batch(size_t batch, size_t length, Random random) const override {
+    if (held_out_ == 0)
+      fail_option(
+          "held-out",
+          "expected a part of the text to watch the run by, such as 0.05, got 0: to stop by "
+          "the part kept for testing would be to learn from it");
+    return crops(held_, batch, length, random);
+  }
   /// Reads with the book open: all answers but the last stand in the crop itself, and the last is
   /// what follows the crop in the validation split or, where it does not occur there, in the train
-  /// split. Where one crop has several continuations (a short one, or boilerplate repeated word for
-  /// word) nobody can know which is meant: the answer is then the commonest, the best there is.
-  /// Exact for all crops whose bytes occur once. Throws Error for a crop that is in neither split.
+  /// split, or in what is held out. Where one crop has several continuations (a short one, or
+  /// boilerplate repeated word for word) nobody can know which is meant: the answer is then the
+  /// commonest, the best there is. Exact for all crops whose bytes occur once. Throws Error for a
+  /// crop that is in no split.
   Index oracle(const Batch& batch) const override {
     const auto [B, N] = dims<2>(batch.tokens, "text: tokens [B,N]");
     Index answers({B, N});
@@ -227,7 +251,8 @@ class TextTask final : public Task {
       const int32_t* token = batch.tokens.row(b);
       Counts next = continuations(test_, token, N, vocabulary());
       const auto found = [&] { return next[commonest(next)] > 0; };
-      if (!found()) next = continuations(train_, token, N, vocabulary());
+      for (const Part* part : {&train_, &held_})
+        if (!found()) next = continuations(*part, token, N, vocabulary());
       expect(found(), "text: oracle: sequence {} of the batch is not in {}", b, files_);
       std::copy(token + 1, token + N, answers.row(b));
       answers.row(b)[N - 1] = static_cast<int32_t>(commonest(next));
@@ -270,6 +295,7 @@ class TextTask final : public Task {
     if (!pieces_ && !from_.empty()) take_pieces(from_);
     if (!pieces_) pieces_ = Pieces::learn(train_.bytes, wanted_);
     train_.pieces = pieces_->encode(train_.bytes, "text: the part to train on");
+    held_.pieces = pieces_->encode(held_.bytes, "text: the part held out");
     test_.pieces = pieces_->encode(test_.bytes, "text: the part to test on");
   }
   /// Chance and baseline.
@@ -289,8 +315,8 @@ class TextTask final : public Task {
   std::string files_, bytes_, from_, fingerprint_;
   size_t wanted_ = 0;
   std::optional<Pieces> pieces_;
-  Part train_, test_;
-  double part_ = 0.1, chance_ = 0, baseline_ = 0;
+  Part train_, held_, test_;
+  double part_ = 0.1, held_out_ = 0, chance_ = 0, baseline_ = 0;
 };
 
 const Registration<Task> kText{

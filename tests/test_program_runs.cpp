@@ -1,81 +1,12 @@
 // Whole runs through the program: what is written, and that no accident changes a bit of it.
 #include <doctest/doctest.h>
 
-#include <algorithm>
-#include <cstring>
 #include <random>
 
-#include "core/base/json.hpp"
 #include "core/gemm_bf16.hpp"
-#include "tests/program.hpp"
+#include "tests/runs.hpp"
 
 using namespace gnomon;
-
-namespace {
-
-// Dropout and Gumbel noise, so that a resumed run must also find its noise again.
-const std::string kTiny =
-    "--model pointer --task copy --layers 2 --width 8 --feed-forward 8 --sources "
-    "window:3,match:1,run "
-    "--payload 2 --symbols 4 --length 6 --batch 2 --selection gumbel --dropout 0.1 --quiet";
-
-std::vector<std::string> train(const std::string& options, const std::string& out) {
-  return words("train " + kTiny + " " + options + " --out", out);
-}
-std::vector<std::string> resume(const std::string& run, const std::string& threads = "1") {
-  return words("train --quiet --threads " + threads + " --resume", run);
-}
-
-void check_ended(const Ended& e, int code) {
-  CHECK(e.signal == 0);
-  CHECK_MESSAGE(e.code == code, e.err);
-}
-
-std::vector<Json> metrics(const std::string& run) {
-  std::vector<Json> lines;
-  const std::string text = get(run + "/metrics.jsonl");
-  for (size_t at = 0; at < text.size(); at = text.find('\n', at) + 1)
-    lines.push_back(parse_json(text.substr(at, text.find('\n', at) - at), run));
-  return lines;
-}
-
-/// All but the clock.
-std::string bits_of_metrics(const std::string& run) {
-  std::string all;
-  for (Json line : metrics(run)) {
-    line.erase("seconds");
-    line.erase("tokens_per_s");
-    all += line.dump() + "\n";
-  }
-  return all;
-}
-
-void check_same_run(const std::string& run, const std::string& reference) {
-  for (const std::string file : {"/config.ini", "/model.safetensors", "/checkpoint.safetensors"}) {
-    CAPTURE(file);
-    CHECK(!get(reference + file).empty());
-    CHECK(get(run + file) == get(reference + file));
-  }
-  CHECK(bits_of_metrics(run) == bits_of_metrics(reference));
-}
-
-/// "config" or "step", as any reader of the safetensors format finds it.
-std::string metadata(const std::string& file, const std::string& key) {
-  const std::string bytes = get(file);
-  uint64_t length = 0;
-  REQUIRE(bytes.size() > sizeof length);
-  std::memcpy(&length, bytes.data(), sizeof length);
-  return parse_json(bytes.substr(sizeof length, length), file).at("__metadata__").at(key);
-}
-
-size_t step_of(const std::string& file) { return std::stoul(metadata(file, "step")); }
-
-size_t lines_in(const std::string& file) {
-  const std::string text = get(file);
-  return static_cast<size_t>(std::count(text.begin(), text.end(), '\n'));
-}
-
-}  // namespace
 
 TEST_CASE("run: trained, evaluated, and trained again from its own config.ini") {
   const Folder folder;

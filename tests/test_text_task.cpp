@@ -55,6 +55,38 @@ TEST_CASE("text: train and test never share a byte, and every crop can be drawn"
     }
 }
 
+TEST_CASE("text: what is held out lies between train and test, and is neither") {
+  std::string text;
+  for (int v = 0; v < 200; ++v) text += static_cast<char>(v);  // a byte is its position
+  const TemporaryFile file(text);
+  const auto task =
+      make_task("text", {{"file", file.path}, {"validation", ".25"}, {"held-out", ".1"}});
+  std::vector<size_t> train(201), held_out(201), test(201);
+  const auto count = [&](const Batch& batch, std::vector<size_t>& drawn) {
+    for (const int32_t v : batch.tokens) ++drawn.at(static_cast<size_t>(v));
+    for (const int32_t v : batch.targets) ++drawn.at(static_cast<size_t>(v));
+    CHECK(task->oracle(batch)(0, 0) == batch.targets(0, 0));
+  };
+  for (size_t i = 0; i < 20; ++i) {
+    count(task->train_batch(200, 3, Random(i)), train);
+    count(task->validation_batch(200, 3, Random(i)), held_out);
+    count(task->test_batch(200, 3, Random(i)), test);
+  }
+  for (size_t i = 0; i < 200; ++i) {
+    CHECK((train[i] > 0) == (i < 130));
+    CHECK((held_out[i] > 0) == (i >= 130 && i < 150));
+    CHECK((test[i] > 0) == (i >= 150));
+  }
+  CHECK(sentence(Fault::data, [&] { task->check_length(20); }) ==
+        "text: " + file.path +
+            ": 200 bytes, split into 130 to train, 20 held out and 50 to test; a length of 20 "
+            "needs 21 in each");
+  const auto without = make_task("text", {{"file", file.path}});
+  CHECK(sentence(Fault::option, [&] {
+          without->validation_batch(1, 3, Random(1));
+        }).starts_with("held-out: expected a part of the text to watch the run by"));
+}
+
 TEST_CASE("text: every byte passes through unchanged, line ends, NUL and invalid UTF-8 too") {
   std::string text = "a\r\nb\nc\r" + std::string(3, '\0') + "\xff\xfe\xc3\x28\xed\xa0\x80";
   for (int v = 0; v < 256; ++v) text += static_cast<char>(v);

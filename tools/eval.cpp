@@ -16,7 +16,7 @@ namespace {
 constexpr const char* kEvalUsage = "usage: gnomon eval --run DIR --lengths 64,512,... [options]\n";
 
 struct EvalConfig {
-  std::string run, lengths, stride, json;
+  std::string run, lengths, stride, json, checkpoint = "last";
   EvaluationPlan plan{.temperature = 0};
   size_t threads = default_threads();
   bool quiet = false;
@@ -24,6 +24,7 @@ struct EvalConfig {
   void declare(Options& options) {
     Fields& f = options.group("options");
     f.text("run", run, "directory of the trained run");
+    declare_checkpoint(f, checkpoint);
     f.text("lengths", lengths, "separated by commas, counted as the task counts them");
     f.integer("batches", plan.batches, 1, 1'000'000, "batches for each length");
     f.integer("batch", plan.batch, 0, 1 << 20,
@@ -165,8 +166,8 @@ nlohmann::ordered_json recall_json(const Recall& recall) {
   return all;
 }
 
-std::string as_json(const std::vector<Evaluation>& rows, const Task& task,
-                    const EvalConfig& config) {
+std::string as_json(const std::vector<Evaluation>& rows, const Task& task, const EvalConfig& config,
+                    size_t step) {
   nlohmann::ordered_json results = nlohmann::ordered_json::array();
   for (const Evaluation& r : rows) {
     results.push_back({{"length", r.length}, {"token_accuracy", r.token_accuracy}});
@@ -179,6 +180,7 @@ std::string as_json(const std::vector<Evaluation>& rows, const Task& task,
   }
   nlohmann::ordered_json all{
       {"results", results}, {"selection", config.plan.selection}, {"seed", config.plan.seed}};
+  if (config.checkpoint != "last") all["checkpoint"] = config.checkpoint, all["step"] = step;
   if (config.plan.selection == "soft") all["temperature"] = config.plan.temperature;
   if (config.plan.last_half) all["scored"] = "last half";
   if (config.plan.stride) all["stride"] = *config.plan.stride;
@@ -197,7 +199,7 @@ Exit evaluate(const Words& words) {
     fail_option("temperature", "expected 0 or 0.001 to 1000, got {}", config.plan.temperature);
   const OutputFile json(config.json);
   config.plan.state = !config.json.empty();
-  const OpenedRun run(config.run, config.threads);
+  const OpenedRun run(config.run, config.checkpoint, config.threads);
   const Task& task = run.task();
   const auto lengths =
       config.read_stride() ? std::vector<size_t>{0} : parse_lengths(config.lengths, task);
@@ -219,7 +221,7 @@ Exit evaluate(const Words& words) {
   }
   hand_out(as_table(rows, task) + remarks(rows, task, config.plan) +
                (config.plan.recall ? recall_table(rows) : ""),
-           {{json, [&] { return as_json(rows, task, config); }}});
+           {{json, [&] { return as_json(rows, task, config, run.step); }}});
   return Exit::ok;
 }
 

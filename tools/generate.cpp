@@ -17,13 +17,14 @@ constexpr const char* kGenerateUsage =
     "repeats\nitself for ever: try --temperature 0.8.\n";
 
 struct GenerateConfig {
-  std::string run, prompt;
+  std::string run, prompt, checkpoint = "last";
   size_t tokens = 200, samples = 1, seed = 1, iterations = 0, threads = default_threads();
   double temperature = 0;
 
   void declare(Options& options) {
     Fields& f = options.group("options");
     f.text("run", run, "directory of the trained run");
+    declare_checkpoint(f, checkpoint);
     f.text("prompt", prompt, "what to go on from; -: the standard input");
     f.integer("tokens", tokens, 1, 1'000'000'000, "how many tokens to add");
     f.integer("samples", samples, 1, 4096, "how many texts to write, side by side");
@@ -38,7 +39,7 @@ struct GenerateConfig {
 Exit generate(const Words& words) {
   GenerateConfig config;
   if (!read_words(words, kGenerateUsage, config)) return Exit::ok;
-  const OpenedRun run(config.run, config.threads, false);
+  const OpenedRun run(config.run, config.checkpoint, config.threads, false);
   const SequenceModel* model = run.model.get();
   const Spelling spelling(run.task());
   const std::vector<int32_t> prompt = spelling.tokens(config.prompt, "prompt");

@@ -16,12 +16,13 @@ constexpr const char* kInspectUsage =
 constexpr size_t kLongestMeasured = 65536;  // tokens a batch, of the lengths tried by default
 
 struct InspectConfig {
-  std::string run, out, png, json, text, lengths;
+  std::string run, out, png, json, text, lengths, checkpoint = "last";
   size_t length = 0, batches = 4, seed = 1, threads = default_threads();
 
   void declare(Options& options) {
     Fields& f = options.group("options");
     f.text("run", run, "directory of the trained run");
+    declare_checkpoint(f, checkpoint);
     f.text("out", out, "the page: one HTML file, complete in itself");
     f.text("png", png, "directory for the figures as PNG files");
     f.text("json", json, "file for all that the page shows as JSON; -: the standard output");
@@ -63,7 +64,7 @@ std::vector<size_t> default_lengths(const Task& task, size_t trained, size_t lon
 Exit inspect(const Words& words) {
   InspectConfig config;
   if (!read_words(words, kInspectUsage, config)) return Exit::ok;
-  const OpenedRun run(config.run, config.threads);
+  const OpenedRun run(config.run, config.checkpoint, config.threads);
   if (config.out.empty() && config.png.empty() && config.json.empty())
     fail(Fault::option,
          "--out is missing: the page to write, such as report.html (or --png, --json)");
@@ -74,7 +75,8 @@ Exit inspect(const Words& words) {
     create_folder(config.png);
     OutputFile(config.png + "/loss.png");
   }
-  const auto& [experiment, model] = run;
+  const auto& experiment = run.experiment;
+  const auto& model = run.model;
   const Task& task = run.task();
   const TrainingConfig& training = experiment->training;
 

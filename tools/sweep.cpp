@@ -107,11 +107,11 @@ void print_dry_run(const Plan& plan, const Sweep& sweep,
   for (const std::vector<Run>& runs : {sweep.tuning(), sweep.reported()})
     for (const Run& run : runs) {
       Count& c = counts[run.line];
-      const RunState state = state_of(run);
+      const RunStatus state = state_of(run);
       c.steps = run.resolved.steps;
-      c.failed += state == RunState::failed;
-      c.begun += state == RunState::begun || state == RunState::trained;
-      if (state != RunState::finished) continue;
+      c.failed += state == RunStatus::failed;
+      c.begun += state == RunStatus::begun || state == RunStatus::trained;
+      if (state != RunStatus::finished) continue;
       ++c.done;
       const auto lines = split(read_file(run.file("metrics.jsonl"), uint64_t{1} << 30), '\n');
       for (auto l = lines.rbegin(); l != lines.rend(); ++l)

@@ -1,19 +1,17 @@
-// gnomon train: trains a model on a task, into a new run directory; or continues one.
-#include <nlohmann/json.hpp>
-
-#include "tools/commands.hpp"
+// gnomon train: trains a model on a task, into a new run directory; resumes one; or goes on from
+// one in a new directory.
 #include "tools/engine.hpp"
 #include "tools/output.hpp"
-#include "tools/progress.hpp"
-#include "tools/signals.hpp"
-#include "tools/training/run_directory.hpp"
+#include "tools/training/start.hpp"
+#include "tools/training_run.hpp"
 
 namespace gnomon {
 namespace {
 
 constexpr const char* kTrainUsage =
     "usage: gnomon train --model M --task T --out DIR [options]\n"
-    "       gnomon train --resume DIR                 continues bit for bit\n\n"
+    "       gnomon train --resume DIR                 continues bit for bit\n"
+    "       gnomon train --continue DIR --steps S --out NEW   goes on, with other options\n\n"
     "Every option may stand in an INI file (name = value) given by --config; the command line "
     "beats "
     "it.\nCtrl-C saves and says how to continue.\n";
@@ -40,94 +38,6 @@ struct Session {
   }
 };
 
-std::string json_line(const StepReport& r, double tokens_per_second, double seconds) {
-  return fmt::format(
-      R"({{"step":{},"loss":{},"accuracy":{},"tokens_per_s":{:.0f},"seconds":{:.3f},)"
-      R"("tau":{},"lr":{},"gradient_norm":{}}})",
-      r.step, r.loss, r.accuracy, tokens_per_second, seconds, r.temperature, r.rate,
-      r.gradient_norm);
-}
-
-/// Tokens a second since the last call that returned a rate.
-class Speed {
- public:
-  void add(size_t tokens) { tokens_ += tokens; }
-  double take() {
-    const double rate = static_cast<double>(tokens_) / std::max(watch_.seconds(), 1e-9);
-    tokens_ = 0;
-    watch_ = Stopwatch();
-    return rate;
-  }
-
- private:
-  size_t tokens_ = 0;
-  Stopwatch watch_;
-};
-
-/// Runs to the last step, or to the first signal. Only the first of several processes has the
-/// directory.
-Exit run(const Experiment& experiment, Trainer& trainer, RunDirectory* directory, bool quiet,
-         const Interruptible& interruptible) {
-  const Machines& machines = Machines::world();
-  const TrainingConfig& config = experiment.training;
-  const size_t every =
-      config.log_every ? config.log_every : std::max<size_t>(1, config.steps / 200);
-  const Stopwatch watch;
-  Speed logged;
-  size_t tokens = 0;
-  {
-    Progress progress("step", trainer.steps(), config.steps, quiet || !directory);
-    while (trainer.steps() < config.steps && !machines.any(interruptible.requested())) {
-      const StepReport report = trainer.step();
-      const bool last = report.step == config.steps;
-      tokens += report.tokens;
-      logged.add(report.tokens);
-      machines.together([&] {
-        if (directory && (last || report.step % every == 0))
-          directory->log(
-              json_line(report, logged.take(), directory->seconds_before() + watch.seconds()));
-        if (directory && (last || report.step % config.checkpoint_every == 0))
-          directory->save(trainer);
-      });
-      progress.show(report.step,
-                    fmt::format("loss {:.4f}  accuracy {:.1f} %  {} tokens/s", report.loss,
-                                100 * report.accuracy,
-                                short_number(static_cast<double>(tokens) / watch.seconds())));
-    }
-  }
-  if (trainer.steps() < config.steps) {
-    machines.together([&] {
-      if (!directory) return;
-      directory->save(trainer);
-      complain(fmt::format(
-          "interrupted; saved after step {} of {}. Continue with: gnomon train --resume {}",
-          trainer.steps(), config.steps, quoted(directory->path())));
-    });
-    return Exit::interrupted;
-  }
-  if (!directory) return Exit::ok;
-  const std::string speed =
-      tokens ? short_number(static_cast<double>(tokens) / watch.seconds()) + " tokens/s"
-             : "no step left";
-  print(fmt::format("trained {} on {}: {} steps, {} parameters, {}\n", experiment.names.model,
-                    experiment.names.task, config.steps, trainer.model().parameter_count(), speed));
-  print(fmt::format("now: gnomon eval --run {} --lengths {}\n", quoted(directory->path()),
-                    config.length));
-  return Exit::ok;
-}
-
-/// A divergence leaves the last checkpoint; say so.
-Exit run_to_checkpoint(const Experiment& experiment, Trainer& trainer, RunDirectory* directory,
-                       bool quiet, const Interruptible& interruptible) {
-  try {
-    return run(experiment, trainer, directory, quiet, interruptible);
-  } catch (const Error& error) {
-    if (error.fault() != Fault::diverged) throw;
-    fail(Fault::diverged, "{}; the checkpoint before it is untouched in '{}'", error.what(),
-         directory ? directory->path() : "");
-  }
-}
-
 /// Has every process of mpirun a part of the batch, and the same one?
 void expect_shared_out(const Experiment& experiment) {
   const Machines& machines = Machines::world();
@@ -139,6 +49,18 @@ void expect_shared_out(const Experiment& experiment) {
     fail(Fault::data,
          "task {}: rank {} reads other data than rank 0; expected the same files on every machine",
          experiment.names.task, rank);
+}
+
+/// A divergence leaves the last checkpoint; say so.
+Exit run_to_checkpoint(Trainer& trainer, RunDirectory* directory, RunState state, bool quiet,
+                       const Interruptible& interruptible) {
+  try {
+    return run_to_end(trainer, directory, std::move(state), quiet, interruptible);
+  } catch (const Error& error) {
+    if (error.fault() != Fault::diverged) throw;
+    fail(Fault::diverged, "{}; the checkpoint before it is untouched in '{}'", error.what(),
+         directory ? directory->path() : "");
+  }
 }
 
 Exit start(const Arguments& arguments, Options& options, Session& session, Experiment& experiment) {
@@ -155,15 +77,33 @@ Exit start(const Arguments& arguments, Options& options, Session& session, Exper
   const std::string ini = options.ini();
   start_engine(session.threads, experiment.precision());
   Trainer trainer(experiment);
+  Start begun;
+  machines.together([&] {
+    if (Machines::is_first())
+      begun = begin(trainer, start_file(experiment.training.start, arguments));
+  });
+  trainer.take_over(machines);
   trainer.rehearse();
+  if (experiment.training.validation.wanted()) machines.together([&] { validate(trainer, 1); });
   const Interruptible interruptible;  // from here on there is something to save
   std::unique_ptr<RunDirectory> directory;
   machines.together([&] {
     if (!Machines::is_first()) return;
     directory = RunDirectory::create(session.out, ini, experiment.task().kept());
-    directory->save(trainer);
+    if (!begun.sentence.empty()) print(begun.sentence + "\n");
+    begun.keep(experiment.training.start, *directory);
+    directory->save(trainer, begun.state, false);
   });
-  return run_to_checkpoint(experiment, trainer, directory.get(), session.quiet, interruptible);
+  return run_to_checkpoint(trainer, directory.get(), begun.state, session.quiet, interruptible);
+}
+
+/// A run as its last checkpoint has it.
+RunState taken_up(Trainer& trainer, RunDirectory& directory, const Arguments& config) {
+  if (directory.begun()) return directory.load(trainer);
+  const StartConfig& start = trainer.experiment().training.start;  // killed before the first
+  const Start begun = begin(trainer, start_file(start, config));
+  begun.keep(start, directory);
+  return begun.state;
 }
 
 Exit resume(const Arguments& arguments, Options& options, const Session& session) {
@@ -182,26 +122,26 @@ Exit resume(const Arguments& arguments, Options& options, const Session& session
     ini = directory->config();
   });
   machines.broadcast(ini);
+  const Arguments config = Arguments::of_text(ini, session.resume + "/config.ini");
   std::unique_ptr<Experiment> experiment;
-  machines.together([&] {
-    experiment =
-        Experiment::of_run(Arguments::of_text(ini, session.resume + "/config.ini"), session.resume);
-  });
+  machines.together([&] { experiment = Experiment::of_run(config, session.resume); });
   expect_shared_out(*experiment);
   for (const std::string& remark : experiment->remarks) complain(remark);
   start_engine(session.threads, experiment->precision());
   Trainer trainer(*experiment);
   const Interruptible interruptible;
+  RunState state;
   machines.together([&] {
-    if (directory) directory->load(trainer);
+    if (directory) state = taken_up(trainer, *directory, config);
   });
   trainer.take_over(machines);
-  return run_to_checkpoint(*experiment, trainer, directory.get(), session.quiet, interruptible);
+  machines.broadcast(state.stop);
+  return run_to_checkpoint(trainer, directory.get(), state, session.quiet, interruptible);
 }
 
 Exit train(const Words& words) {
   Machines::world();  // before anything can fail: nobody is left waiting
-  const Arguments arguments(words);
+  const Arguments arguments = with_continued(Arguments(words));
   Options options;
   Session session;
   session.declare(options);
@@ -217,6 +157,10 @@ Exit train(const Words& words) {
     SequenceModel::Config model;
     other.declare(options.group("what learns what"));
     training.declare(options.group("training"), "as the task counts it");
+    Fields& watched = options.group("validation, and an early end");
+    training.validation.declare(watched);
+    training.stop.declare(watched);
+    training.start.declare(options.group("a start from other weights"));
     model.declare(options.group("every model"));
     if (arguments.help()) {
       print(kTrainUsage + options.help() +

@@ -50,6 +50,7 @@ enum class Selection { soft, gumbel, straight_through, hard };
 struct Context {
   Index tokens;            ///< [B,N] the next tokens
   size_t first = 0;        ///< position of the first of them; set by the encoder from its state
+  size_t layer = 0;        ///< that is at work, or pass of a shared one; set by the encoder
   bool training = false;   ///< dropout, noise and soft selections only when true
   double temperature = 1;  ///< of soft selections
   Random noise{0};         ///< advances as layers draw from it; a fresh stream every step

@@ -159,7 +159,7 @@ Mixed PointerBlock::operator()(const Var& a, const PreviousPointers& previous, C
   }
   if (context.watch)
     context.watch({query.value(), key.value(), candidates.index.to, candidates.index.read, logits,
-                   pointers.to, gate_.opening(of_a[4], z)});
+                   pointers.to, [&] { return gate_.opening(of_a[4], z); }});
   // A million tokens are 1 GB each of these at width 256: not kept while the gate needs its own.
   if (!context.training) query = key = value = Var();
   return {gate_(of_a[4], z), std::move(pointers)};

@@ -13,7 +13,8 @@ struct Pointing {
   const Index& read;        ///< the same, -1 also where to choose it is to read nothing
   const Array& logits;      ///< [B,N,H,K] of the candidates, before the temperature
   const Index& to;          ///< [B,N,H]; -1: nothing
-  Array gate;               ///< [B,N,D] g: the share of each feature that is let in, 0 to 1
+  /// Makes [B,N,D] g: the share of each feature that is let in, 0 to 1.
+  std::function<Array()> gate;
 };
 
 }  // namespace gnomon

@@ -12,8 +12,6 @@
 namespace gnomon {
 namespace {
 
-constexpr int64_t kLocal = 16;  // the paper counts hops shorter than this as local
-
 /// The numbers of one head.
 template <class To, class T>
 std::vector<To> of_head(const Tensor<T>& x, size_t head, size_t heads) {
@@ -54,9 +52,10 @@ Glimpse glimpse(const Pointing& pointing, double temperature) {
       const auto chosen = share.find(pointing.to.row(n)[h]);
       if (chosen != share.end()) seen.probability[h][n] = chosen->second / sum;
     }
-  const size_t D = pointing.gate.shape().last();
+  const Array gate = pointing.gate();
+  const size_t D = gate.shape().last();
   for (size_t n = 0; n < N; ++n)
-    seen.gate.push_back(std::accumulate(pointing.gate.row(n), pointing.gate.row(n) + D, 0.0) /
+    seen.gate.push_back(std::accumulate(gate.row(n), gate.row(n) + D, 0.0) /
                         static_cast<double>(D));
   return seen;
 }
@@ -104,23 +103,76 @@ Ordered as_json(const HeadMap& map) {
   return json;
 }
 
+/// A line of metrics.jsonl. Throws Error(Fault::data).
+Metric read_metric(std::string_view line, const std::string& where) {
+  constexpr uint64_t kSteps = 1'000'000'000;
+  const auto number = [&](const Json& json, const char* name) {
+    const Json& x = json_at(json, name, where);
+    return x.is_null() ? NAN : json_number(x, fmt::format("{}: {}", where, name));
+  };
+  const auto count = [&](const Json& json, const char* name) {
+    return json_integer(json_at(json, name, where), 0, kSteps, fmt::format("{}: {}", where, name));
+  };
+  const Json json = parse_json(line, where);
+  Metric metric{.step = count(json, "step"),
+                .loss = number(json, "loss"),
+                .accuracy = number(json, "accuracy"),
+                .tau = number(json, "tau"),
+                .tokens_per_s = number(json, "tokens_per_s")};
+  if ((metric.validated = json.contains("validation_loss"))) {
+    metric.validation_loss = number(json, "validation_loss");
+    metric.validation_accuracy = number(json, "validation_accuracy");
+  }
+  if (const auto found = json.find("pointers"); found != json.end())
+    for (const Json& p : *found)
+      metric.pointers.push_back({count(p, "layer"), number(p, "mean_hop"), number(p, "self"),
+                                 number(p, "long"), number(p, "soft_hard")});
+  return metric;
+}
+
+/// What the validations and the pointers of the lines make as curves.
+void add_watched(Ordered& json, const std::vector<Metric>& metrics) {
+  std::vector<size_t> steps;
+  std::vector<double> loss, accuracy;
+  struct Curves {
+    std::vector<size_t> step;
+    std::vector<double> mean_hop, self, far, soft_hard;
+  };
+  std::map<size_t, Curves> layers;
+  for (const Metric& m : metrics) {
+    if (m.validated) {
+      steps.push_back(m.step);
+      loss.push_back(m.validation_loss), accuracy.push_back(m.validation_accuracy);
+    }
+    for (const PointerSummary& p : m.pointers) {
+      Curves& of = layers[p.layer];
+      of.step.push_back(m.step), of.mean_hop.push_back(p.mean_hop), of.self.push_back(p.self);
+      of.far.push_back(p.far), of.soft_hard.push_back(p.soft_hard);
+    }
+  }
+  json["validation"] = {{"step", steps}, {"loss", rounded(loss)}, {"accuracy", rounded(accuracy)}};
+  json["pointers"] = Ordered::array();
+  for (const auto& [layer, of] : layers)
+    json["pointers"].push_back({{"layer", layer},
+                                {"step", of.step},
+                                {"mean_hop", rounded(of.mean_hop)},
+                                {"self", rounded(of.self)},
+                                {"long", rounded(of.far)},
+                                {"soft_hard", rounded(of.soft_hard)}});
+}
+
 }  // namespace
 
 std::vector<Metric> read_metrics(const std::string& path) {
-  constexpr uint64_t kMost = uint64_t{1} << 30, kSteps = 1'000'000'000;
+  constexpr uint64_t kMost = uint64_t{1} << 30;
   const std::string text = read_file(path, kMost);
   std::vector<Metric> all;
   std::string first;
   size_t begin = 0, line = 1, damaged = 0;
   for (size_t end = 0; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1, ++line)
     try {
-      const std::string where = fmt::format("{}: line {}", path, line);
-      const Json json = parse_json(std::string_view(text).substr(begin, end - begin), where);
-      const auto number = [&](const char* name) {
-        return json_number(json_at(json, name, where), fmt::format("{}: {}", where, name));
-      };
-      all.push_back({json_integer(json_at(json, "step", where), 0, kSteps, where + ": step"),
-                     number("loss"), number("accuracy"), number("tau"), number("tokens_per_s")});
+      all.push_back(read_metric(std::string_view(text).substr(begin, end - begin),
+                                fmt::format("{}: line {}", path, line)));
     } catch (const Error& error) {
       if (damaged++ == 0) first = error.what();
     }
@@ -151,8 +203,8 @@ HopStatistics hop_statistics(const std::vector<int32_t>& to) {
     return static_cast<double>(std::lower_bound(hops.begin(), hops.end(), hop) - hops.begin());
   };
   s.self = below(1) / count;
-  s.local = (below(kLocal) - below(1)) / count;
-  s.far = 1 - below(kLocal) / count;
+  s.local = (below(int64_t{kFarHop}) - below(1)) / count;
+  s.far = 1 - below(int64_t{kFarHop}) / count;
   return s;
 }
 
@@ -224,6 +276,7 @@ std::string inspection_json(const Inspection& inspection) {
   json["metrics"]["step"] = steps;
   for (const char* name : {"loss", "accuracy", "tau", "tokens_per_s"})
     json["metrics"][name] = rounded(curves[name]);
+  add_watched(json["metrics"], inspection.metrics);
   json["accuracy"] = Ordered::array();
   for (const Evaluation& e : inspection.accuracy)
     json["accuracy"].push_back(

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "tools/training/evaluation.hpp"
+#include "tools/training/pointer_watch.hpp"
 
 namespace gnomon {
 
@@ -12,6 +13,9 @@ namespace gnomon {
 struct Metric {
   size_t step = 0;
   double loss = 0, accuracy = 0, tau = 0, tokens_per_s = 0;
+  bool validated = false;
+  double validation_loss = 0, validation_accuracy = 0;  ///< NaN: not finite
+  std::vector<PointerSummary> pointers = {};            ///< of the layers that were watched
 };
 
 /// Reads metrics.jsonl. A last line without its end (a killed run) is left out; so is a damaged

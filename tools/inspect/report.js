@@ -27,7 +27,7 @@ function fill(table, head, rows, words = []) {
 
 // ---- curves ---------------------------------------------------------------------------------
 
-/// A small chart of lines [{x, y, colour, dashed}] under a caption.
+/// A small chart of lines [{x, y, colour, dashed, dots}] under a caption; dots: no line.
 function chart(parent, caption, lines, {logX = false, logY = false, top = null} = {}) {
   const width = 360, height = 190, left = 48, right = 24, above = 10, below = 24;
   const points = lines.flatMap(l => l.x.map((x, i) => [x, l.y[i]])).filter(p => p[1] !== null);
@@ -49,28 +49,59 @@ function chart(parent, caption, lines, {logX = false, logY = false, top = null} 
   for (const line of lines) {
     const path = d3.line().defined(p => p[1] !== null && (!logY || p[1] > 0))
       .x(p => x(p[0])).y(p => y(p[1]))(line.x.map((v, i) => [v, line.y[i]]));
-    svg.append("path").attr("d", path).attr("fill", "none").attr("stroke", `var(${line.colour})`)
-      .attr("stroke-width", 1.6).attr("stroke-dasharray", line.dashed ? "5 4" : null);
-    if (line.x.length < 20)
-      svg.append("g").selectAll("circle").data(line.x).join("circle").attr("r", 2.5)
-        .attr("cx", d => x(d)).attr("cy", (d, i) => y(line.y[i])).attr("fill", `var(${line.colour})`);
+    if (!line.dots)
+      svg.append("path").attr("d", path).attr("fill", "none").attr("stroke", line.colour)
+        .attr("stroke-width", 1.6).attr("stroke-dasharray", line.dashed ? "5 4" : null);
+    if (line.dots || line.x.length < 20)
+      svg.append("g").selectAll("circle").data(d3.zip(line.x, line.y).filter(p => p[1] !== null))
+        .join("circle").attr("class", line.dots ? "dot" : null).attr("r", 2.5)
+        .attr("cx", p => x(p[0])).attr("cy", p => y(logY ? Math.max(p[1], 1e-6) : p[1]))
+        .attr("fill", line.colour);
   }
   figure.append("figcaption").text(caption);
 }
 
+/// How the pointers of every layer came to be, a line for each layer.
+function watchedPointers() {
+  const layers = data.metrics.pointers;
+  if (!layers.length) return;
+  byId("watched").hidden = false;
+  const shade = layer => d3.interpolateViridis(.1 + .8 * (layer - 1) /
+                                             Math.max(1, d3.max(layers, l => l.layer) - 1));
+  const curve = (name, caption, options) =>
+    chart(byId("watched-charts"), caption,
+          layers.map(l => ({x: l.step, y: l[name], colour: shade(l.layer)})), options);
+  curve("mean_hop", "mean hop in tokens, by step");
+  curve("self", "share of tokens that point at themselves, by step", {top: 1});
+  curve("long", "share of hops of 16 tokens and more, by step", {top: 1});
+  curve("soft_hard", "what the soft choice gives to other targets than the hard one, by step",
+        {top: 1});
+  for (const l of layers) {
+    const item = document.createElement("li"), swatch = document.createElement("i");
+    swatch.style.background = shade(l.layer);
+    item.append(swatch, `layer ${l.layer}`);
+    byId("watched-layers").append(item);
+  }
+}
+
 function learning() {
   const m = data.metrics;
-  const curve = (name, caption, options) =>
-    chart(byId("charts"), caption, [{x: m.step, y: m[name], colour: "--series"}], options);
+  const curve = (name, caption, options) => {
+    const dots = {x: m.validation.step, y: m.validation[name] || [], colour: "var(--accent)",
+                  dots: true};
+    chart(byId("charts"), dots.y.length ? caption + "; dots: validation, hard pointers" : caption,
+          [{x: m.step, y: m[name], colour: "var(--series)"}, dots], options);
+  };
   curve("loss", "loss in nats, by step", {logY: true});
   curve("accuracy", "accuracy in training, by step", {top: 1});
   if (data.layers.length) curve("tau", "temperature of the soft pointers, by step");
   curve("tokens_per_s", "tokens a second in training, by step");
+  watchedPointers();
   const rows = data.accuracy, lengths = rows.map(r => r.length);
   if (rows.length > 1)
     chart(byId("by-length"), "tokens right by length; dashed: chance",
-          [{x: lengths, y: rows.map(r => r.token_accuracy), colour: "--series"},
-           {x: lengths, y: rows.map(r => r.chance), colour: "--chance", dashed: true}],
+          [{x: lengths, y: rows.map(r => r.token_accuracy), colour: "var(--series)"},
+           {x: lengths, y: rows.map(r => r.chance), colour: "var(--chance)", dashed: true}],
           {logX: true, top: 1});
   const table = document.createElement("table");
   fill(table, ["length", "tokens right", "sequences exact", "chance", "loss", "tokens"],

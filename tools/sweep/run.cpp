@@ -68,9 +68,9 @@ std::optional<Json> done_of(const Run& run) {
   return std::nullopt;
 }
 
-RunState state_of(const Run& run) {
+RunStatus state_of(const Run& run) {
   const std::string path = run.file("config.ini");
-  if (!there(path)) return RunState::missing;
+  if (!there(path)) return RunStatus::missing;
   const std::string ini = read_file(path, 1 << 20);
   auto now = options_of(run.resolved.ini, path), then = options_of(ini, path);
   const auto done = done_of(run);
@@ -83,16 +83,16 @@ RunState state_of(const Run& run) {
   if (!changes.empty())
     fail(Fault::option, "{}: this run has {}; move it away, or use another --out", run.folder,
          fmt::join(changes, ", "));
-  if (!done || word(*done, "config") != sha256(ini)) return RunState::begun;
+  if (!done || word(*done, "config") != sha256(ini)) return RunStatus::begun;
   if (word(*done, "data") != run.resolved.data)
     fail(Fault::option,
          "{}: this run has learned from other data ({}; the plan's: {}); move it away, or use "
          "another --out",
          run.folder, word(*done, "data"), run.resolved.data);
-  if (word(*done, "status") == "failed") return RunState::failed;
+  if (word(*done, "status") == "failed") return RunStatus::failed;
   if (word(*done, "eval") != sha256(joined(run.judge)) || !there(run.file("eval.json")))
-    return RunState::trained;
-  return RunState::finished;
+    return RunStatus::trained;
+  return RunStatus::finished;
 }
 
 void write_done(const Run& run, const std::optional<Failure>& failure, size_t threads,

@@ -37,7 +37,7 @@ struct Run {
 /// Builds the experiment of these words of train. Throws what train would.
 Resolved resolve(const std::vector<std::string>& words);
 
-enum class RunState {
+enum class RunStatus {
   missing,
   begun,    ///< to be resumed
   trained,  ///< by its end, and not judged, or otherwise than asked now
@@ -47,7 +47,7 @@ enum class RunState {
 
 /// Throws Error(Fault::option) when a run of another configuration or other data stands there,
 /// naming what differs.
-RunState state_of(const Run& run);
+RunStatus state_of(const Run& run);
 
 /// done.json; none: it is not there, or not readable.
 std::optional<Json> done_of(const Run& run);

@@ -66,8 +66,8 @@ void Runner::work(std::vector<Run> runs) {
 bool Runner::start(Run run) {
   if (!claims_.take(run.folder)) return false;
   const auto leave = [&] { claims_.leave(run.folder), --left_; };
-  const RunState state = state_of(run);
-  if (state == RunState::finished || state == RunState::failed) {
+  const RunStatus state = state_of(run);
+  if (state == RunStatus::finished || state == RunStatus::failed) {
     leave();
     done_();
     return true;
@@ -84,14 +84,14 @@ bool Runner::start(Run run) {
   std::error_code error;
   std::filesystem::remove(run.file("done.json"), error);
   active_.push_back({run, nullptr, false});
-  if (state == RunState::trained) {
+  if (state == RunStatus::trained) {
     judge(active_.back());
     return true;
   }
   std::vector<std::string> words = run.train;
   words.insert(words.begin(), "train");
   words.insert(words.end(), {"--out", run.folder});
-  if (state == RunState::begun) words = {"train", "--resume", run.folder};
+  if (state == RunStatus::begun) words = {"train", "--resume", run.folder};
   words.insert(words.end(), {"--quiet", "--threads", std::to_string(options_.threads)});
   create_folder(std::filesystem::path(run.folder).parent_path().string());
   active_.back().child = std::make_unique<ChildProcess>(words, run.folder + ".log");

@@ -101,7 +101,7 @@ Run Sweep::make_run(const PlanLine& line, const Pairs& candidate, bool tuning, s
 
 /// The mean of what the plan chooses by, over the lengths; larger is better.
 std::optional<double> Sweep::score(const Run& run) const {
-  if (state_of(run) != RunState::finished) return std::nullopt;
+  if (state_of(run) != RunStatus::finished) return std::nullopt;
   std::string key = plan_.tune_by;
   std::replace(key.begin(), key.end(), '-', '_');
   const std::string path = run.file("eval.json");
@@ -130,9 +130,9 @@ void Sweep::choose() {
       std::vector<double> scores;
       for (const Run& run : tuning_) {
         if (run.line != &line || run.candidate != candidate) continue;
-        const RunState state = state_of(run);
+        const RunStatus state = state_of(run);
         const bool given_up = runner_ && runner_->failures().contains(run.folder);
-        open += state != RunState::finished && state != RunState::failed && !given_up;
+        open += state != RunStatus::finished && state != RunStatus::failed && !given_up;
         if (const auto found = score(run)) scores.push_back(*found);
       }
       const bool whole = scores.size() == plan_.tune_seeds.size();
@@ -181,7 +181,7 @@ std::map<const PlanLine*, double> Sweep::rehearse(size_t threads) {
   std::set<const PlanLine*> begun;
   for (const std::vector<Run>& runs : {tuning_, reported()})
     for (const Run& run : runs)
-      if (state_of(run) != RunState::missing) begun.insert(run.line);
+      if (state_of(run) != RunStatus::missing) begun.insert(run.line);
   for (const PlanLine& line : plan_.lines) {
     if (begun.contains(&line)) continue;
     const Scratch scratch;
@@ -249,7 +249,7 @@ void Sweep::reuse(const std::string& other) {
   for (const std::vector<Run>& runs : {tuning_, reported()})
     for (const Run& run : runs) {
       const auto found = finished.find(sha256(run.resolved.ini));
-      if (found == finished.end() || state_of(run) != RunState::missing) continue;
+      if (found == finished.end() || state_of(run) != RunStatus::missing) continue;
       create_folder(fs::path(run.folder).parent_path().string());
       fs::copy(found->second, run.folder, fs::copy_options::recursive);
       complain(fmt::format("taken over: {} from {}", run.name(), found->second));
@@ -294,7 +294,7 @@ size_t Sweep::work(const RunnerOptions& options) {
   write(true);
   size_t failed = 0;
   for (const std::vector<Run>& runs : {tuning_, reported()})
-    for (const Run& run : runs) failed += state_of(run) != RunState::finished;
+    for (const Run& run : runs) failed += state_of(run) != RunStatus::finished;
   for (const ReportedLine& line : lines_)
     if (!line.skipped.empty()) {
       complain(fmt::format("{}: nothing to report: {}", line.line->name(), line.skipped));

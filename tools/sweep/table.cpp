@@ -18,7 +18,7 @@ struct Left {
 };
 
 std::optional<Left> read(const Run& run) {
-  if (state_of(run) != RunState::finished) return std::nullopt;
+  if (state_of(run) != RunStatus::finished) return std::nullopt;
   const std::string path = run.file("eval.json"), log = run.file("metrics.jsonl");
   const JsonLimits limits{size_t{1} << 28, 12};
   Left left{&run, parse_json(read_file(path, 1 << 28), path, limits).at("results"), *done_of(run),

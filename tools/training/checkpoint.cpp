@@ -21,6 +21,36 @@ void expect_finite(const Array& x, const std::string& name, const std::string& p
          *found, found - x.begin());
 }
 
+// How a checkpoint names what it holds (run_directory.cpp, AdamW::moments).
+constexpr std::string_view kParameter = "model.", kMoments[]{"first_moment.", "second_moment."};
+
+bool is_moment(const std::string& name) {
+  return name.starts_with(kMoments[0]) || name.starts_with(kMoments[1]);
+}
+
+bool is_checkpoint(const auto& tensors) {
+  return std::any_of(tensors.begin(), tensors.end(),
+                     [](const auto& t) { return is_moment(t.first); });
+}
+
+/// The names and shapes of the first ten, and how many more there are.
+std::string listed(std::vector<std::string> all) {
+  constexpr size_t kListed = 10;
+  const size_t more = all.size() - std::min(all.size(), kListed);
+  all.resize(all.size() - more);
+  return fmt::format("{}{}", fmt::join(all, "; "), more ? fmt::format("; and {} more", more) : "");
+}
+
+/// The parameters that a file or a checkpoint holds, under their own names.
+TensorFile read_parameters(const std::string& path) {
+  TensorFile file = read_safetensors(path);
+  if (!is_checkpoint(file.tensors)) return file;
+  TensorFile own{std::move(file.metadata), {}};
+  for (auto& [name, x] : file.tensors)
+    if (name.starts_with(kParameter)) own.tensors[name.substr(kParameter.size())] = std::move(x);
+  return own;
+}
+
 /// Throws Error(Fault::data) unless the file holds exactly the named arrays in their shapes.
 void expect_fits(const TensorHeader& header, const NamedArrays& arrays, const std::string& path) {
   std::vector<std::string> differences;
@@ -36,13 +66,16 @@ void expect_fits(const TensorHeader& header, const NamedArrays& arrays, const st
   }
   for (const auto& [name, info] : unexpected)
     differences.push_back(fmt::format("{} {} is unexpected", printable(name), info.shape));
-  if (differences.empty()) return;
+  if (!differences.empty())
+    fail(Fault::data, "{}: does not fit this model: {}", path, listed(std::move(differences)));
+}
 
-  constexpr size_t kListed = 10;
-  const size_t more = differences.size() - std::min(differences.size(), kListed);
-  differences.resize(differences.size() - more);
-  fail(Fault::data, "{}: does not fit this model: {}{}", path, fmt::join(differences, "; "),
-       more ? fmt::format("; and {} more", more) : "");
+void copy(const TensorFile& file, const std::string& path, const NamedArrays& into) {
+  for (const auto& [name, x] : file.tensors) expect_finite(x, name, path, Fault::data);
+  for (auto [name, array] : into) {  // from here on nothing can fail
+    const Array& x = file.tensors.at(name);
+    std::copy(x.begin(), x.end(), array.begin());
+  }
 }
 
 }  // namespace
@@ -57,14 +90,17 @@ void save_arrays(const std::string& path, const NamedArrays& arrays, const Metad
 }
 
 Metadata load_arrays(const std::string& path, const NamedArrays& into) {
-  const TensorFile file =
+  TensorFile file =
       read_safetensors(path, [&](const TensorHeader& header) { expect_fits(header, into, path); });
-  for (const auto& [name, x] : file.tensors) expect_finite(x, name, path, Fault::data);
-  for (auto [name, array] : into) {  // from here on nothing can fail
-    const Array& x = file.tensors.at(name);
-    std::copy(x.begin(), x.end(), array.begin());
-  }
-  return file.metadata;
+  copy(file, path, into);
+  return std::move(file.metadata);
+}
+
+void copy_arrays(const TensorFile& file, const std::string& path, const NamedArrays& into) {
+  TensorHeader header;
+  for (const auto& [name, x] : file.tensors) header.tensors[name].shape = x.shape();
+  expect_fits(header, into, path);
+  copy(file, path, into);
 }
 
 void save_parameters(const std::string& path, const std::vector<Parameter>& parameters,
@@ -73,7 +109,42 @@ void save_parameters(const std::string& path, const std::vector<Parameter>& para
 }
 
 Metadata load_parameters(const std::string& path, const std::vector<Parameter>& into) {
-  return load_arrays(path, named(into));
+  if (!is_checkpoint(read_tensor_header(path).tensors)) return load_arrays(path, named(into));
+  TensorFile file = read_parameters(path);
+  copy_arrays(file, path, named(into));
+  return std::move(file.metadata);
+}
+
+Taken take_parameters(const std::string& path, const std::vector<Parameter>& into, bool partial) {
+  TensorFile file = read_parameters(path);
+  Taken taken{{file.metadata, {}}, ""};
+  NamedArrays fitting;
+  std::vector<std::string> left, unused;
+  size_t numbers = 0;
+  for (const auto& [name, array] : named(into)) {
+    const auto found = file.tensors.find(name);
+    if (found == file.tensors.end()) {
+      left.push_back(fmt::format("{} {}", name, array.shape()));
+    } else if (found->second.shape() != array.shape()) {
+      left.push_back(fmt::format("{} {} (there {})", name, array.shape(), found->second.shape()));
+      file.tensors.erase(found);
+    } else {
+      fitting.emplace_back(name, array);
+      numbers += array.size();
+      taken.weights.tensors.insert(file.tensors.extract(found));
+    }
+  }
+  for (const auto& [name, x] : file.tensors)
+    unused.push_back(fmt::format("{} {}", printable(name), x.shape()));
+  taken.sentence =
+      fmt::format("taken {} of {} parameters ({} numbers)", fitting.size(), into.size(), numbers);
+  if (!left.empty()) taken.sentence += "; left at their start: " + listed(left);
+  if (!unused.empty()) taken.sentence += "; not used: " + listed(unused);
+  if (fitting.empty() || (!partial && (!left.empty() || !unused.empty())))
+    fail_option("from", "{}: expected a file that fits{}, got: {}", path,
+                fitting.empty() ? "" : ", or --from-partial true", taken.sentence);
+  copy(taken.weights, path, fitting);
+  return taken;
 }
 
 }  // namespace gnomon

@@ -24,9 +24,22 @@ void save_arrays(const std::string& path, const NamedArrays& arrays, const Metad
 /// the first ten differences), or when a number is not finite. Then no array has changed.
 Metadata load_arrays(const std::string& path, const NamedArrays& into);
 
-/// The same for the parameters of a model, under their dotted names.
+/// The same with a file that was read before.
+void copy_arrays(const TensorFile& file, const std::string& path, const NamedArrays& into);
+
+/// The same for the parameters of a model, under their dotted names. Of a checkpoint, which has
+/// moments beside them, the parameters are loaded.
 void save_parameters(const std::string& path, const std::vector<Parameter>& parameters,
                      const Metadata& metadata);
 Metadata load_parameters(const std::string& path, const std::vector<Parameter>& into);
+
+struct Taken {
+  TensorFile weights;    ///< what was taken
+  std::string sentence;  ///< how much that is, what was left, what was not used
+};
+/// Copies what a file of parameters, or a checkpoint, has under the name and in the shape of a
+/// parameter. Throws Error(Fault::option) when anything is left, unless `partial`, or nothing fits;
+/// Error(Fault::data) as load_arrays does.
+Taken take_parameters(const std::string& path, const std::vector<Parameter>& into, bool partial);
 
 }  // namespace gnomon

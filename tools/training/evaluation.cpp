@@ -95,15 +95,17 @@ using Report = std::function<void(const Evaluation&)>;
 /// Crops that are drawn.
 void read_crops(const SequenceModel& model, const Task& task, const EvaluationPlan& plan,
                 Evaluation& found, const Report& report) {
-  const Random random = Random(plan.seed).split("test").split(found.length);
+  const Random random =
+      Random(plan.seed).split(plan.validation ? "validation" : "test").split(found.length);
   const Index one = task.test_batch(1, found.length, random).tokens;
   if (plan.state)
     found.state_numbers = state_numbers_after(
         model, one, plan.iterations ? std::optional(plan.iterations) : std::nullopt);
   Tally tally(found, task);
   for (size_t i = 0; i < plan.batches; ++i) {
-    Batch batch =
-        task.test_batch(sequences_in_batch(one.shape()[1], plan), found.length, random.split(i));
+    const size_t B = sequences_in_batch(one.shape()[1], plan);
+    Batch batch = plan.validation ? task.validation_batch(B, found.length, random.split(i))
+                                  : task.test_batch(B, found.length, random.split(i));
     if (plan.last_half) score_last_half(batch);
     Context context = context_of(plan);
     context.noise = random.split("noise").split(i);

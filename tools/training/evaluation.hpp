@@ -26,6 +26,9 @@ struct EvaluationPlan {
   std::optional<size_t> stride = {};  ///< of a window over all of a text; none: crops are drawn
   bool last_half = false;             ///< the first N / 2 tokens of each sequence are not scored
   bool state = false;                 ///< count what the state of one sequence holds
+  /// Data that a run is watched by (Task::validation_batch) instead of test data; "validation"
+  /// instead of "test" in the name of its stream.
+  bool validation = false;
 };
 
 struct Evaluation {

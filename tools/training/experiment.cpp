@@ -1,6 +1,7 @@
 #include "tools/training/experiment.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 
 namespace gnomon {
@@ -50,8 +51,33 @@ void TrainingConfig::declare(Fields& f, const std::string& length_meaning) {
   f.integer("log-every", log_every, 0, kMany,
             "steps between lines of metrics.jsonl; 0: about 200 lines in all");
   f.integer("checkpoint-every", checkpoint_every, 1, kMany, "steps between checkpoints");
+  f.integer("keep-last", keep_last, 0, 1'000'000,
+            "also keeps so many of the last ones, as checkpoint-STEP.safetensors");
   schedule.declare(f);
   adamw.declare(f);
+}
+
+void StartConfig::declare(Fields& f) {
+  const auto absolute = [](const std::string& path) {
+    return path.empty() ? path : std::filesystem::absolute(path).lexically_normal().string();
+  };
+  f.text("from", from,
+         "begins with the weights of this run or safetensors file, by name and shape; a copy is "
+         "kept as start.safetensors",
+         absolute);
+  f.flag("from-partial", partial,
+         "allowed: weights of the model that --from does not have, and the other way round");
+  f.text("continue", continued,
+         "goes on where this run ended, with its options except those given, in a new directory",
+         absolute);
+  f.text("schedule-from", schedule_from,
+         "how --continue takes the schedule up: whole (as if --steps had been planned at first), "
+         "rest (warms up and decays over the steps left) or hold (rate and temperature stay)",
+         [](const std::string& given) {
+           if (!given.empty() && given != "whole" && given != "rest" && given != "hold")
+             fail_option("schedule-from", "expected whole, rest or hold, got '{}'", given);
+           return given;
+         });
 }
 
 void declare_model(ModelKind& kind, const std::string& name, Options& options) {
@@ -139,9 +165,14 @@ std::unique_ptr<Experiment> Experiment::of_run(const Arguments& config, const st
 void Experiment::declare(Options& options) {
   names.declare(options.group("what learns what", true));
   training.declare(options.group("training", true), task_->length_meaning());
+  Fields& watched = options.group("validation, and an early end", true);
+  training.validation.declare(watched);
+  training.stop.declare(watched);
+  training.start.declare(options.group("a start from other weights", true));
   const auto& mixers = kind_->mixers();
-  if (std::any_of(mixers.begin(), mixers.end(), [](const auto& m) { return m.second->anneals(); }))
-    training.temperature.declare(options.group("training of soft selections", true));
+  anneals =
+      std::any_of(mixers.begin(), mixers.end(), [](const auto& m) { return m.second->anneals(); });
+  if (anneals) training.temperature.declare(options.group("training of soft selections", true));
   declare_model(*kind_, names.model, options);
   task_->declare(options.group("the task " + names.task, true));
   options.foreign = [this](const std::string& name) {
@@ -157,6 +188,18 @@ void Experiment::prepare() {
   training.temperature.check();
   task_->prepare();
   task_->check_length(training.length);
+  check_watching(training.validation, training.stop, *task_, training.length);
+  if (training.stop.at > training.steps)
+    fail_option("stop-at", "expected at most --steps = {}, got {}", training.steps,
+                training.stop.at);
+  if (!training.start.from.empty() && !training.start.continued.empty())
+    fail_option("from", "does not go with --continue, which brings the weights along");
+  for (const auto& [name, given, owner] :
+       {std::tuple("from-partial", training.start.partial && training.start.from.empty(), "from"),
+        std::tuple("schedule-from",
+                   !training.start.schedule_from.empty() && training.start.continued.empty(),
+                   "continue")})
+    if (given) fail_option(name, "belongs to --{}, which is not given", owner);
 }
 
 }  // namespace gnomon

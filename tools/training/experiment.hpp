@@ -7,11 +7,21 @@
 
 #include "models/sequence_model.hpp"
 #include "tasks/task.hpp"
+#include "tools/training/course.hpp"
 #include "tools/training/optimizer.hpp"
 #include "tools/training/options.hpp"
 #include "tools/training/schedule.hpp"
 
 namespace gnomon {
+
+/// Where a run begins that does not begin from nothing.
+struct StartConfig {
+  std::string from;           // a run, or a file of weights
+  bool partial = false;       // what does not fit stays behind
+  std::string continued;      // a run, with its moments and step
+  std::string schedule_from;  // how the schedule is taken up then: pace_at
+  void declare(Fields& f);
+};
 
 struct TrainingConfig {
   size_t steps = 1000, batch = 32, length = 64, seed = 1;
@@ -19,12 +29,20 @@ struct TrainingConfig {
   double clip = 1;
   bool shuffle_targets = false;
   size_t log_every = 0;  // 0: about 200 lines in all
-  size_t checkpoint_every = 250;
+  size_t checkpoint_every = 250, keep_last = 0;
   ScheduleConfig schedule;
   AdamWConfig adamw;
   TemperatureConfig temperature;
-  /// All but the temperature's, which are for mixers that anneal.
+  ValidationConfig validation;
+  StopConfig stop;
+  StartConfig start;
+  /// All but the temperature's, which are for mixers that anneal, and the last three.
   void declare(Fields& f, const std::string& length_meaning);
+  Pace pace(size_t step, const Origin& origin = {}) const {
+    return pace_at(schedule, temperature, origin, start.schedule_from, step, steps);
+  }
+  /// The last step there may be.
+  size_t last_step() const { return stop.at > 0 ? stop.at : steps; }
 };
 
 /// What decides which other options there are, read before them; empty where not given.
@@ -69,6 +87,7 @@ class Experiment {
 
   ExperimentNames names;
   TrainingConfig training;
+  bool anneals = false;              ///< whether the temperature means anything to its mixers
   std::string ini;                   ///< what unprepared() set, as config.ini has it
   std::vector<std::string> remarks;  ///< sentences on what of_run() passed over
 

@@ -12,7 +12,8 @@ Learner::Learner(std::unique_ptr<SequenceModel> model, const AdamWConfig& adamw,
       clip_(clip),
       shards_(shards) {}
 
-Learner::Found Learner::differentiate(const Batch& batch, Context& context, bool check_finite) {
+Learner::Found Learner::differentiate(const Batch& batch, Context& context, bool check_finite,
+                                      bool watched) {
   context.training = true;
   model_->clear_gradients();
   const Random noise = context.noise;
@@ -22,6 +23,8 @@ Learner::Found Learner::differentiate(const Batch& batch, Context& context, bool
   const auto part = [&](size_t p) {
     const Batch mine = shards_ == 1 ? batch : part_of(batch, p, shards_);
     Sums sums;
+    PointerWatch watch(watched ? model_->encoder().layers() : 0);
+    if (watched) watch.look_through(context);
     sums.scored = static_cast<double>(scored_tokens(mine));
     if (sums.scored > 0) {
       if (shards_ > 1) context.noise = noise.split(p);
@@ -33,6 +36,7 @@ Learner::Found Learner::differentiate(const Batch& batch, Context& context, bool
       sums.loss = sums.scored * double{found.loss.value().item()};
       sums.right = static_cast<double>(count_right(found, mine));
     }
+    sums.pointers = watch.sums();
     if (shards_ > 1) sums.gradient = gathered_gradient(), model_->clear_gradients();
     return sums;
   };
@@ -46,6 +50,7 @@ Learner::Found Learner::differentiate(const Batch& batch, Context& context, bool
   if (shards_ > 1) hand_out(sums.gradient);
 
   Found found{static_cast<real>(sums.loss / sums.scored), sums.right / sums.scored};
+  found.pointers = PointerWatch::summaries(sums.pointers);
   found.gradient_norm = clip_gradients(parameters_, clip_);
   profile_lap("clipping");
   return found;

@@ -5,6 +5,7 @@
 #include "models/sequence_model.hpp"
 #include "tools/training/machines.hpp"
 #include "tools/training/optimizer.hpp"
+#include "tools/training/pointer_watch.hpp"
 #include "tools/training/shards.hpp"
 
 namespace gnomon {
@@ -13,9 +14,10 @@ namespace gnomon {
 class Learner {
  public:
   struct Found {
-    real loss = 0;             ///< mean over the scored tokens, in nats
-    double accuracy = 0;       ///< share of the scored tokens that were predicted
-    double gradient_norm = 0;  ///< before clipping
+    real loss = 0;                              ///< mean over the scored tokens, in nats
+    double accuracy = 0;                        ///< share of the scored tokens that were predicted
+    double gradient_norm = 0;                   ///< before clipping
+    std::vector<PointerSummary> pointers = {};  ///< of the layers that point, where watched
   };
   /// The model must be initialised; `clip` is the largest norm of a gradient; `shards`, a power of
   /// two, cuts every batch (shards.hpp); under mpirun every process makes its part of them.
@@ -24,8 +26,10 @@ class Learner {
   /// Forward and backward: leaves the clipped gradient in the parameters, and changes nothing else.
   /// Part p of a cut batch draws from context.noise.split(p), a whole one from context.noise.
   /// `check_finite`: throws Error(Fault::diverged) that names the first op with a number that is
-  /// not. Throws Error where no token is scored, or the parts would be unequal.
-  Found differentiate(const Batch& batch, Context& context, bool check_finite = false);
+  /// not. `watched`: looks where the pointers go. Throws Error where no token is scored, or the
+  /// parts would be unequal.
+  Found differentiate(const Batch& batch, Context& context, bool check_finite = false,
+                      bool watched = false);
   /// Moves the parameters along the gradient.
   void update(double rate);
 

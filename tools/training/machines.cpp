@@ -213,8 +213,14 @@ void Machines::sum(Sums& sums) const {
   if (count_ == 1) return;
   const auto all = greet(*this, {.loss = sums.loss, .scored = sums.scored, .right = sums.right});
   add_up(sums.gradient.data(), sums.gradient.size(), count_, rank_);
+  Array pointers({sums.pointers.size()});
+  std::copy(sums.pointers.begin(), sums.pointers.end(), pointers.begin());
+  add_up(pointers.data(), pointers.size(), count_, rank_);
+  std::copy(pointers.begin(), pointers.end(), sums.pointers.begin());
   const Sums total = sum_of_branch(0, count_, [&](size_t r) {
-    return Sums{all[r].loss, all[r].scored, all[r].right, Array()};
+    Sums own;
+    own.loss = all[r].loss, own.scored = all[r].scored, own.right = all[r].right;
+    return own;
   });
   sums.loss = total.loss, sums.scored = total.scored, sums.right = total.right;
 }

@@ -176,6 +176,12 @@ Arguments Arguments::of_text(const std::string& text, const std::string& path) {
   return arguments;
 }
 
+void Arguments::stand_on(const std::string& ini, const std::string& path,
+                         const std::vector<std::string>& except) {
+  read_ini(ini, path);
+  std::erase_if(file_, [&](const Given& g) { return std::ranges::count(except, g.name) > 0; });
+}
+
 void Arguments::read_ini(const std::string& text, const std::string& path) {
   path_ = path;
   if (text.find('\0') != text.npos)

@@ -71,7 +71,13 @@ class Arguments {
   static Arguments of_file(const std::string& path);
   static Arguments of_text(const std::string& text, const std::string& path);
 
+  /// Puts the options of an INI file below those of the command line, except some.
+  void stand_on(const std::string& ini, const std::string& path,
+                const std::vector<std::string>& except);
+
   bool help() const { return help_; }
+  /// Of the INI file; "": none.
+  const std::string& path() const { return path_; }
   /// Names of the options on the command line, in order.
   std::vector<std::string> names() const;
   /// The values of the INI file by name, whatever its layout and comments.

@@ -31,15 +31,6 @@ int locked(const std::string& path) {
   return directory;  // -1: the first write says what is wrong
 }
 
-/// Everything that the next step depends on, by name.
-NamedArrays everything(Trainer& trainer) {
-  const auto moments = trainer.optimizer().moments();
-  NamedArrays all(moments.begin(), moments.end());
-  for (const Parameter& p : trainer.model().parameters())
-    all.emplace_back("model." + p.name, p.var->value());
-  return all;
-}
-
 /// Throws unless a file with this metadata is of this configuration and data. Data that is known by
 /// its fingerprint may lie elsewhere now.
 void expect_same(const Metadata& metadata, const std::string& config, const Task& task,
@@ -79,6 +70,38 @@ void expect_same(const Metadata& metadata, const std::string& config, const Task
       fail(Fault::data, "{}: {} is not the one that it was trained with", file, name);
 }
 
+/// N of "checkpoint-N.safetensors"; 0: another file.
+size_t kept_step(const fs::path& path) {
+  const std::string name = path.filename().string(), begin = "checkpoint-", end = ".safetensors";
+  if (!name.starts_with(begin) || !name.ends_with(end)) return 0;
+  const std::string digits = name.substr(begin.size(), name.size() - begin.size() - end.size());
+  if (digits.empty() || digits.size() > 9 || digits.find_first_not_of("0123456789") != digits.npos)
+    return 0;
+  return std::stoul(digits);
+}
+
+/// Tokens of the steps so far, in runs of versions that did not count them.
+size_t count_tokens(const Experiment& experiment, size_t steps) {
+  const TrainingConfig& training = experiment.training;
+  size_t tokens = 0;
+  for (size_t step = 1; step <= steps; ++step)
+    tokens += experiment.task()
+                  .train_batch(training.batch, training.length,
+                               Random(training.seed).split("data").split(step))
+                  .tokens.size();
+  return tokens;
+}
+
+}  // namespace
+
+NamedArrays everything(Trainer& trainer) {
+  const auto moments = trainer.optimizer().moments();
+  NamedArrays all(moments.begin(), moments.end());
+  for (const Parameter& p : trainer.model().parameters())
+    all.emplace_back("model." + p.name, p.var->value());
+  return all;
+}
+
 size_t step_of(const Metadata& metadata, const std::string& file) {
   const auto found = metadata.find("step");
   try {
@@ -87,8 +110,6 @@ size_t step_of(const Metadata& metadata, const std::string& file) {
     fail(Fault::data, "{}: {}", file, error.what());
   }
 }
-
-}  // namespace
 
 std::unique_ptr<RunDirectory> RunDirectory::create(const std::string& path,
                                                    const std::string& config,
@@ -133,24 +154,31 @@ void RunDirectory::remove_temporaries() const {
     if (is_temporary(entry.path())) fs::remove(entry.path(), error);
 }
 
-void RunDirectory::load(Trainer& trainer) {
-  const std::string path = file("checkpoint.safetensors");
+bool RunDirectory::begun() const {
   std::error_code error;
-  if (!fs::exists(path, error)) {
-    if (fs::file_size(file("metrics.jsonl"), error) > 0)
-      fail(Fault::data, "{}: is missing, though the run has begun", path);
-    return;
-  }
+  if (fs::exists(file("checkpoint.safetensors"), error)) return true;
+  if (fs::file_size(file("metrics.jsonl"), error) > 0)
+    fail(Fault::data, "{}: is missing, though the run has begun", file("checkpoint.safetensors"));
+  return false;
+}
+
+RunState RunDirectory::load(Trainer& trainer) {
+  const std::string path = file("checkpoint.safetensors");
   const Metadata metadata = read_tensor_header(path).metadata;
   expect_same(metadata, config_, trainer.experiment().task(), path);
   const size_t step = step_of(metadata, path);
   if (step > trainer.last_step())
     fail(Fault::data, "{}: expected at most step {}, the last by config.ini, got step {}", path,
          trainer.last_step(), step);
+  RunState state = RunState::of(metadata, path);
   load_arrays(path, everything(trainer));
+  if (!metadata.contains("tokens")) state.tokens = count_tokens(trainer.experiment(), step);
   trainer.optimizer().continue_after(step);
+  trainer.begin_after(state.origin);
   cut_metrics(step);
-  export_model(trainer);
+  keep_last(trainer.experiment().training.keep_last, step);
+  export_model(trainer, state);
+  return state;
 }
 
 void RunDirectory::cut_metrics(size_t step) {
@@ -167,27 +195,67 @@ void RunDirectory::cut_metrics(size_t step) {
   });
 }
 
-Metadata RunDirectory::metadata(const Trainer& trainer) const {
+Metadata RunDirectory::metadata(const Trainer& trainer, RunState state) const {
   Metadata all{{"config", config_}, {"step", fmt::format("{}", trainer.steps())}};
   if (const std::string data = trainer.experiment().task().fingerprint(); !data.empty())
     all["data"] = data;
   for (const auto& [name, content] : trainer.experiment().task().kept())
     all[name] = sha256(content);
+  state.origin = trainer.origin();
+  state.write(all);
   return all;
 }
 
-void RunDirectory::save(Trainer& trainer) {
+void RunDirectory::save(Trainer& trainer, const RunState& state, bool regular) {
   metrics_.sync();
-  save_arrays(file("checkpoint.safetensors"), everything(trainer), metadata(trainer));
-  export_model(trainer);
+  const size_t kept = regular ? trainer.experiment().training.keep_last : 0;
+  const Metadata about = metadata(trainer, state);
+  if (kept > 0)
+    save_arrays(file(fmt::format("checkpoint-{}.safetensors", trainer.steps())),
+                everything(trainer), about);
+  save_arrays(file("checkpoint.safetensors"), everything(trainer), about);
+  if (kept > 0) keep_last(kept, trainer.steps());
+  export_model(trainer, state);
 }
 
-void RunDirectory::export_model(Trainer& trainer) const {
-  save_parameters(file("model.safetensors"), trainer.model().parameters(), metadata(trainer));
+/// Removes all numbered checkpoints but the last `count` up to `step`; those after it are to be
+/// written anew.
+void RunDirectory::keep_last(size_t count, size_t step) const {
+  if (count == 0) return;
+  std::vector<std::pair<size_t, fs::path>> found;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(path_, error))
+    if (const size_t of = kept_step(entry.path()); of > 0) found.emplace_back(of, entry.path());
+  std::sort(found.rbegin(), found.rend());
+  size_t kept = 0;
+  for (const auto& [of, path] : found)
+    if (of > step || kept++ >= count) fs::remove(path, error);
 }
 
-std::unique_ptr<SequenceModel> load_model(const std::string& run, const Experiment& experiment) {
-  const std::string file = run + "/model.safetensors";
+void RunDirectory::save_best(Trainer& trainer, const RunState& state) {
+  save_parameters(file("best.safetensors"), trainer.model().parameters(), metadata(trainer, state));
+}
+
+void RunDirectory::export_model(Trainer& trainer, const RunState& state) const {
+  save_parameters(file("model.safetensors"), trainer.model().parameters(),
+                  metadata(trainer, state));
+}
+
+std::string checkpoint_file(const std::string& run, const std::string& checkpoint) {
+  if (checkpoint == "last") return run + "/model.safetensors";
+  std::error_code error;
+  if (checkpoint == "best") {
+    const std::string best = run + "/best.safetensors";
+    if (fs::exists(best, error)) return best;
+    fail_option("checkpoint", "expected a run with validations, got '{}', which has no best", run);
+  }
+  for (const std::string& file : {run + "/" + checkpoint, checkpoint})
+    if (!checkpoint.empty() && fs::is_regular_file(file, error)) return file;
+  fail_option("checkpoint", "expected last, best or a file, got '{}'", checkpoint);
+}
+
+std::unique_ptr<SequenceModel> load_model(const std::string& run, const std::string& file,
+                                          const Experiment& experiment) {
   auto model = experiment.make_model();
   expect_same(read_tensor_header(file).metadata, read_file(run + "/config.ini", kLargestConfig),
               experiment.task(), file);

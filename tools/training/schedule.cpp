@@ -64,4 +64,16 @@ double TemperatureConfig::at(size_t step, size_t steps) const {
   return temperature * std::pow(final_temperature / temperature, u);
 }
 
+Pace pace_at(const ScheduleConfig& schedule, const TemperatureConfig& temperature,
+             const Origin& origin, const std::string& schedule_from, size_t step, size_t steps) {
+  expect(step > origin.step, "schedule: step: expected more than {}, got {}", origin.step, step);
+  if (origin.step == 0 || schedule_from.empty() || schedule_from == "whole")
+    return {schedule.rate(step, steps), temperature.at(step, steps)};
+  expect_step(step, steps);
+  if (schedule_from == "hold") return origin.pace;
+  expect(schedule_from == "rest", "schedule-from: expected whole, rest or hold, got '{}'",
+         schedule_from);
+  return {schedule.rate(step - origin.step, steps - origin.step), origin.pace.temperature};
+}
+
 }  // namespace gnomon

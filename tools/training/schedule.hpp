@@ -41,4 +41,23 @@ struct TemperatureConfig {
   double at(size_t step, size_t steps) const;
 };
 
+struct Pace {
+  double rate = 0, temperature = 0;
+  bool operator==(const Pace&) const = default;
+};
+
+/// Where a run begins that goes on from another: that one's last step, and its pace there.
+struct Origin {
+  size_t step = 0;  ///< 0: it begins from nothing
+  Pace pace = {};
+};
+
+/// How the schedule is taken up by a run that goes on after `origin.step`:
+///   whole   as if all steps had been planned from the start
+///   rest    the rate warms up and decays over the steps that are left; the temperature stays
+///   hold    rate and temperature stay as they are
+/// Throws Error unless origin.step < step <= steps.
+Pace pace_at(const ScheduleConfig& schedule, const TemperatureConfig& temperature,
+             const Origin& origin, const std::string& schedule_from, size_t step, size_t steps);
+
 }  // namespace gnomon

@@ -29,6 +29,7 @@ Sums& Sums::operator+=(const Sums& other) {
   loss += other.loss;
   scored += other.scored;
   right += other.right;
+  for (size_t i = 0; i < pointers.size(); ++i) pointers[i] += other.pointers[i];
   add_to(gradient.data(), other.gradient.data(), gradient.size());
   return *this;
 }

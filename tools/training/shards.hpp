@@ -22,6 +22,7 @@ size_t scored_tokens(const Batch& batch);
 struct Sums {
   double loss = 0;               ///< in nats, over the scored tokens
   double scored = 0, right = 0;  ///< tokens; how many of them were predicted
+  std::vector<double> pointers;  ///< where they go: pointer_watch.hpp
   Array gradient;                ///< all parameters' numbers, one after the other; empty: not kept
   Sums& operator+=(const Sums& other);
 };

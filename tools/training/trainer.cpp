@@ -23,15 +23,18 @@ void Trainer::rehearse() {
 void Trainer::take_over(const Machines& machines) {
   for (const Parameter& p : model().parameters()) machines.broadcast(p.var->value());
   for (auto [name, moment] : optimizer().moments()) machines.broadcast(moment);
-  std::string taken = std::to_string(steps());
-  machines.broadcast(taken);
-  optimizer().continue_after(std::stoul(taken));
+  std::string counted = fmt::format("{},{},{},{}", steps(), origin_.step, origin_.pace.rate,
+                                    origin_.pace.temperature);
+  machines.broadcast(counted);
+  const std::vector<std::string> of = split(counted, ',');
+  optimizer().continue_after(std::stoul(of[0]));
+  origin_ = {std::stoul(of[1]), {std::stod(of[2]), std::stod(of[3])}};
 }
 
-StepReport Trainer::step() {
+StepReport Trainer::step(bool watched) {
   StepReport report;
   try {
-    report = differentiate(false);
+    report = differentiate(false, watched);
   } catch (const Error& error) {
     // Some ops refuse numbers that are not finite by themselves, without knowing where they began.
     if (error.fault() != Fault::diverged) throw;
@@ -62,12 +65,13 @@ void Trainer::expect_equal_parameters() {
 }
 
 /// Forward and backward of the next step; leaves the clipped gradients in the parameters.
-StepReport Trainer::differentiate(bool check_finite) {
+StepReport Trainer::differentiate(bool check_finite, bool watched) {
   const TrainingConfig& training = experiment_.training;
   StepReport report;
   report.step = steps() + 1;
-  report.rate = training.schedule.rate(report.step, training.steps);
-  report.temperature = training.temperature.at(report.step, training.steps);
+  const Pace pace = training.pace(report.step, origin_);
+  report.rate = pace.rate;
+  report.temperature = pace.temperature;
 
   const Random random(training.seed);
   Batch batch = experiment_.task().train_batch(training.batch, training.length,
@@ -78,10 +82,11 @@ StepReport Trainer::differentiate(bool check_finite) {
   context.noise = random.split("noise").split(report.step);
   report.tokens = batch.tokens.size();
 
-  const Learner::Found found = learner_.differentiate(batch, context, check_finite);
+  const Learner::Found found = learner_.differentiate(batch, context, check_finite, watched);
   report.loss = found.loss;
   report.accuracy = found.accuracy;
   report.gradient_norm = found.gradient_norm;
+  report.pointers = found.pointers;
   return report;
 }
 
@@ -89,7 +94,7 @@ void Trainer::explain_divergence(const std::string& what) {
   const size_t step = steps() + 1;
   std::string first = what;
   try {
-    differentiate(true);
+    differentiate(true, false);
   } catch (const Error& error) {
     if (error.fault() != Fault::diverged) throw;
     first = error.what();

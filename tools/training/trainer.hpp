@@ -19,6 +19,7 @@ struct StepReport {
   real loss = 0;
   double accuracy = 0;  ///< of the scored tokens of this step's batch
   double rate = 0, temperature = 0, gradient_norm = 0;
+  std::vector<PointerSummary> pointers = {};  ///< of the layers that point, where they were watched
 };
 
 class Trainer {
@@ -31,25 +32,30 @@ class Trainer {
   void rehearse();
   /// The next step. Throws Error(Fault::diverged), naming the step and the first op, when the loss
   /// or the norm of the gradient is not finite; parameters and moments are then as before.
-  StepReport step();
-  /// Parameters, moments and the number of steps of rank 0, everywhere.
+  /// `watched`: the report has the pointers, too; bits are the same.
+  StepReport step(bool watched = false);
+  /// Parameters, moments, the number of steps and the origin of rank 0, everywhere.
   void take_over(const Machines& machines);
+  /// Steps are counted, and paced, as of a run that goes on from another: see pace_at.
+  void begin_after(const Origin& origin) { origin_ = origin; }
+  const Origin& origin() const { return origin_; }
   /// How many were taken.
   size_t steps() const { return learner_.optimizer().steps(); }
-  /// How many there are in all.
-  size_t last_step() const { return experiment_.training.steps; }
+  /// The last there may be.
+  size_t last_step() const { return experiment_.training.last_step(); }
 
   const Experiment& experiment() const { return experiment_; }
   SequenceModel& model() { return learner_.model(); }
   AdamW& optimizer() { return learner_.optimizer(); }
 
  private:
-  StepReport differentiate(bool check_finite);
+  StepReport differentiate(bool check_finite, bool watched);
   void expect_equal_parameters();
   [[noreturn]] void explain_divergence(const std::string& what);
 
   const Experiment& experiment_;
   Learner learner_;
+  Origin origin_;
 };
 
 /// The targets of the scored tokens of all sequences change places at random.
