@@ -88,6 +88,10 @@ size_t Encoder::passes(std::optional<size_t> iterations) const {
 /// Of every layer, or pass of a shared one: its mixer's state, and its pointers, for the one above.
 struct Encoder::Remembered final : StateOf<Remembered> {
   auto parts() { return std::tie(mixers, pointers, length); }
+  void make_room(size_t tokens) override {
+    mixers.make_room(tokens);
+    for (auto& map : pointers) map.make_room(tokens);
+  }
   struct Length {
     void select(const std::vector<size_t>&) {}
     void visit(StateVisitor& visitor) { visitor.visit(tokens); }

@@ -53,6 +53,9 @@ class State {
   virtual std::unique_ptr<State> copy() const = 0;
   /// Keeps these of its sequences, in this order; one may stand several times.
   virtual void select(const std::vector<size_t>& sequences) = 0;
+  /// A hint: so many tokens will have been read in the end. What grows by a token's row each need
+  /// not be moved on the way.
+  virtual void make_room(size_t /*tokens*/) {}
   virtual void visit(StateVisitor& visitor) = 0;
 };
 
@@ -97,7 +100,7 @@ class Cache {
     expect(B == rows_.shape()[0] && W == rows_.shape()[2],
            "cache: rows [B,N,W]: expected B = {}, W = {}, got shape {}", rows_.shape()[0],
            rows_.shape()[2], more.shape());
-    reserve(length_ + N);
+    if (length_ + N > rows_.shape()[1]) make_room(std::max(length_ + N, 2 * rows_.shape()[1]));
     for (size_t b = 0; b < B; ++b)
       std::copy_n(more.row(b * N), N * W, rows_.row(b * rows_.shape()[1] + length_));
     length_ += N;
@@ -107,6 +110,18 @@ class Cache {
   /// How many rows each sequence has.
   size_t length() const { return length_; }
 
+  /// Of so many rows of each sequence.
+  void make_room(size_t rows) {
+    const auto [B, room, W] = dims<3>(rows_, "cache: rows [B,M,W]");
+    if (rows <= room) return;
+    Tensor<T> wider({B, rows, W});
+    for (size_t b = 0; b < B; ++b) {
+      T* const own = wider.row(b * rows);
+      if (length_ > 0) std::copy_n(rows_.row(b * room), length_ * W, own);
+      std::fill_n(own + length_ * W, (rows - length_) * W, T{0});
+    }
+    rows_ = wider;
+  }
   void select(const std::vector<size_t>& sequences) {
     const size_t each = rows_.shape()[1] * rows_.shape()[2];
     Tensor<T> chosen({sequences.size(), rows_.shape()[1], rows_.shape()[2]});
@@ -116,7 +131,7 @@ class Cache {
   }
   void visit(StateVisitor& visitor) {
     const size_t length = visitor.length(length_);
-    reserve(length);
+    make_room(length);
     length_ = length;
     const size_t count = length_ * rows_.shape()[2];
     for (size_t b = 0; b < rows_.shape()[0]; ++b)
@@ -124,14 +139,6 @@ class Cache {
   }
 
  private:
-  void reserve(size_t length) {
-    const auto [B, room, W] = dims<3>(rows_, "cache: rows [B,M,W]");
-    if (length <= room) return;
-    Tensor<T> wider({B, std::max(length, 2 * room), W}, T{0});
-    for (size_t b = 0; b < B && length_ > 0; ++b)
-      std::copy_n(rows_.row(b * room), length_ * W, wider.row(b * wider.shape()[1]));
-    rows_ = wider;
-  }
   Tensor<T> rows_;  // [B,M,W]
   size_t length_ = 0;
 };
@@ -168,6 +175,10 @@ struct Children : std::vector<std::unique_ptr<State>> {
   void select(const std::vector<size_t>& sequences) {
     for (auto& child : *this)
       if (child) child->select(sequences);
+  }
+  void make_room(size_t tokens) {
+    for (auto& child : *this)
+      if (child) child->make_room(tokens);
   }
   void visit(StateVisitor& visitor) {
     for (auto& child : *this)

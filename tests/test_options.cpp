@@ -224,3 +224,18 @@ TEST_CASE("options: a word as a shell reads it back") {
   CHECK(quoted("two words") == "'two words'");
   CHECK(quoted("it's $HOME") == "'it'\\''s $HOME'");
 }
+
+TEST_CASE("options: only an option that repeats may be given several times") {
+  std::vector<std::string> stops;
+  std::string run;
+  Options options;
+  Fields& f = options.group("options");
+  f.texts("stop", stops, "");
+  f.text("run", run, "");
+  Arguments({"--stop", "a", "--run=x", "--stop=-b", "--stop="}).set_all(options);
+  CHECK(stops == std::vector<std::string>{"a", "-b", ""});
+  CHECK(sentence([&] {
+          Arguments({"--run=a", "--run=b"}).set_all(options);
+        }) == "--run is given twice");
+  CHECK(sentence([&] { Arguments({"--stop"}).set_all(options); }) == "stop: a value is missing");
+}

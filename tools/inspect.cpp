@@ -89,7 +89,7 @@ Exit inspect(const Words& words) {
                         .temperature = training.temperature.final_temperature,
                         .metrics = read_metrics(config.run + "/metrics.jsonl")};
   const auto sample = [&]() -> Batch {
-    if (!config.text.empty()) return typed(Spelling(task).tokens(config.text, "text"));
+    if (!config.text.empty()) return typed(Spelling(task).tokens(typed_text(config.text), "text"));
     task.check_length(inspection.length);
     return task.test_batch(1, inspection.length,
                            Random(config.seed).split("inspect").split(inspection.length));

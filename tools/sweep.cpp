@@ -27,7 +27,6 @@ constexpr const char* kSweepUsage =
 struct SweepConfig {
   std::string out, seeds, retry = "none", reuse, ledger, write, check;
   std::vector<std::string> set;
-  std::string shown_set;  // for --help: --set is taken out of the words before, as it may repeat
   size_t jobs = 1, threads = 0;
   bool dry_run = false, list = false, fail_fast = false, quiet = false;
 
@@ -36,8 +35,7 @@ struct SweepConfig {
     f.text("out", out, "folder of the runs and tables");
     f.integer("jobs", jobs, 0, 1024, "runs side by side; 0: as many as there are cores");
     f.integer("threads", threads, 0, 1024, "of each run; 0: the cores shared out");
-    f.text("set", shown_set,
-           "option=value for every row, over all else; may be given several times");
+    f.texts("set", set, "option=value for every row, over all else; may be given several times");
     f.text("seeds", seeds, "in place of the plan's: 1,2");
     f.flag("dry-run", dry_run, "says what is finished and how long the rest takes; writes nothing");
     f.flag("list", list, "prints the commands of all runs that are known");
@@ -178,12 +176,6 @@ Exit sweep(const Words& words) {
   std::string path;
   if (!rest.empty() && !rest[0].starts_with("-")) path = rest[0], rest.erase(rest.begin());
   SweepConfig config;
-  for (auto at = std::find(rest.begin(), rest.end(), "--set"); at != rest.end();
-       at = std::find(rest.begin(), rest.end(), "--set")) {
-    if (at + 1 == rest.end()) fail_option("set", "a value is missing");
-    config.set.push_back(at[1]);
-    rest.erase(at, at + 2);
-  }
   if (!read_words(rest, kSweepUsage, config)) return Exit::ok;
   if (path.empty()) fail(Fault::option, "which plan? gnomon sweep PLAN.ini --out DIR");
   const Plan plan(path, config.set, config.seeds);

@@ -79,6 +79,12 @@ void Fields::text(std::string name, std::string& field, std::string help,
   declare({name, std::move(help), field, "text", set, [&field] { return field; }});
 }
 
+void Fields::texts(std::string name, std::vector<std::string>& field, std::string help) {
+  auto set = [&field](const std::string& s) { field.push_back(s); };
+  declare(
+      {name, std::move(help), fmt::format("{}", fmt::join(field, ", ")), "text", set, {}, true});
+}
+
 const Field* Fields::find(std::string_view name) const {
   const auto f = std::find_if(fields_.begin(), fields_.end(),
                               [&](const Field& field) { return field.name == name; });

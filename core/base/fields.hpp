@@ -23,6 +23,7 @@ struct Field {
   std::string allowed;  ///< "2 to 4096", "none | learned", ...
   std::function<void(const std::string&)> set;
   std::function<std::string()> kept = {};  ///< what became of the text, where that may differ
+  bool repeats = false;                    ///< may be given several times
 };
 
 /// A list of fields that point into the struct they describe (which must outlive the list). The
@@ -39,6 +40,8 @@ class Fields {
   /// take.
   void text(std::string name, std::string& field, std::string help,
             std::function<std::string(const std::string&)> read = {});
+  /// Free text that may be given several times: each is added to the list.
+  void texts(std::string name, std::vector<std::string>& field, std::string help);
 
   const std::vector<Field>& all() const { return fields_; }
   const Field* find(std::string_view name) const;

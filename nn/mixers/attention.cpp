@@ -41,6 +41,7 @@ struct KeyValueCache final : StateOf<KeyValueCache> {
   KeyValueCache(size_t sequences, size_t width)
       : keys(sequences, width), values(sequences, width) {}
   auto parts() { return std::tie(keys, values); }
+  void make_room(size_t tokens) override { keys.make_room(tokens), values.make_room(tokens); }
   Cache<real> keys, values;
 };
 

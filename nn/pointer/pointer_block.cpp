@@ -60,6 +60,7 @@ struct PointerBlock::Remembered final : StateOf<Remembered> {
         sources(std::move(of_sources)),
         latest(sequences, std::vector<int32_t>(heads, -1)) {}
   auto parts() { return std::tie(keys, values, contents, sources, latest); }
+  void make_room(size_t tokens) override { keys.make_room(tokens), values.make_room(tokens); }
   Cache<real> keys, values, contents;
   Children sources;
   PerSequence<std::vector<int32_t>> latest;

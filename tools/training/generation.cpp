@@ -1,27 +1,40 @@
 #include "tools/training/generation.hpp"
 
 #include <algorithm>
-#include <cmath>
 
-#include "core/argmax.hpp"
 #include "core/ops/slice.hpp"
+#include "core/parallel.hpp"
 
 namespace gnomon {
 namespace {
 
 constexpr size_t kPromptPiece = 1024;  // tokens of a prompt that are read at once
+constexpr size_t kRoom = 4096;         // tokens for which a state makes room at once
+constexpr size_t kSideBySide = 16;     // samples that are one batch: a thread writes it alone
 
-/// One of the V logits: the largest at temperature 0, else one drawn.
-int32_t drawn(const real* logits, size_t V, int32_t best, double temperature, Random& random) {
-  if (temperature == 0) return best;
-  std::vector<double> up_to(V);
-  double sum = 0;
-  for (size_t v = 0; v < V; ++v)
-    up_to[v] = sum += std::exp((double{logits[v]} - double{logits[best]}) / temperature);
-  const auto at = std::upper_bound(up_to.begin(), up_to.end(), random.uniform() * sum);
-  return static_cast<int32_t>(
-      std::min<std::ptrdiff_t>(at - up_to.begin(), static_cast<std::ptrdiff_t>(V) - 1));
-}
+/// A few samples side by side. Those that have ended are written on with the others, unseen, so
+/// that a sample's numbers do not depend on when its neighbours end.
+struct Group {
+  Group(size_t its_first, std::unique_ptr<State> its_state)
+      : first(its_first), state(std::move(its_state)) {}
+  /// The next token of each; one row of logits serves all.
+  void draw(const Array& logits) {
+    next.resize(samplers.size());
+    for (size_t s = 0; s < samplers.size(); ++s)
+      next[s] = samplers[s].draw(logits.row(logits.shape()[0] == 1 ? 0 : s), logits.shape().last());
+  }
+  void write(const std::function<bool(size_t sample, int32_t token)>& out) {
+    for (size_t s = 0; s < next.size(); ++s)
+      if (open[s]) open[s] = out(first + s, next[s]);
+  }
+  bool ended() const { return std::ranges::find(open, true) == open.end(); }
+
+  size_t first;
+  std::unique_ptr<State> state;
+  std::vector<Sampler> samplers;
+  std::vector<int32_t> next;
+  std::vector<bool> open;
+};
 
 /// The logits [B,V] after the last of the tokens [B,N].
 Array logits_after(const SequenceModel& model, const Index& tokens, const GenerationPlan& plan,
@@ -58,27 +71,31 @@ size_t state_numbers_after(const SequenceModel& model, const Index& tokens,
 
 void generate(const SequenceModel& model, const std::vector<int32_t>& prompt,
               const GenerationPlan& plan,
-              const std::function<void(const std::vector<int32_t>& next)>& write) {
+              const std::function<bool(size_t sample, int32_t token)>& write) {
   expect(!prompt.empty() && plan.samples > 0,
          "generate: expected a prompt and a sample at least, got {} tokens and {} samples",
          prompt.size(), plan.samples);
   const auto state = model.state(1, plan.iterations);
-  Array logits = logits_after(model, Index({1, prompt.size()}, prompt), plan, *state);
-  state->select(std::vector<size_t>(plan.samples, 0));
+  const Array after_prompt = logits_after(model, Index({1, prompt.size()}, prompt), plan, *state);
   const Random all = Random(plan.seed).split("generate");
-  std::vector<Random> randoms{all};  // the first sample is the one that is written alone
-  for (size_t s = 1; s < plan.samples; ++s) randoms.push_back(all.split(s));
-  std::vector<int32_t> next(plan.samples);
-  for (size_t n = 0; n < plan.tokens; ++n) {
-    const Index best = argmax(logits);
-    for (size_t s = 0; s < plan.samples; ++s) {
-      const size_t row = logits.shape()[0] == 1 ? 0 : s;  // the prompt's logits serve all
-      next[s] = drawn(logits.row(row), model.vocabulary(), best.data()[row], plan.temperature,
-                      randoms[s]);
-    }
-    write(next);
-    if (n + 1 < plan.tokens)
-      logits = logits_after(model, Index({plan.samples, 1}, next), plan, *state);
+  std::vector<Group> groups;
+  for (size_t first = 0; first < plan.samples; first += kSideBySide) {
+    Group& group = groups.emplace_back(first, state->copy());
+    for (size_t s = first; s < std::min(first + kSideBySide, plan.samples); ++s)
+      group.samplers.emplace_back(plan.sampler, s == 0 ? all : all.split(s), prompt);
+    group.open.assign(group.samplers.size(), true);
+    group.state->select(std::vector<size_t>(group.samplers.size(), 0));
+    group.state->make_room(prompt.size() + std::min(plan.tokens, kRoom) - 1);
+    group.draw(after_prompt);
+  }
+  for (size_t n = 1;; ++n) {
+    for (Group& group : groups) group.write(write);
+    std::erase_if(groups, [](const Group& group) { return group.ended(); });
+    if (n == plan.tokens || groups.empty()) return;
+    parallel_for(groups.size(), 1, [&](size_t g, size_t) {
+      const Index latest({groups[g].next.size(), 1}, groups[g].next);
+      groups[g].draw(logits_after(model, latest, plan, *groups[g].state));
+    });
   }
 }
 

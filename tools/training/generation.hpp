@@ -4,12 +4,13 @@
 #include <functional>
 
 #include "models/sequence_model.hpp"
+#include "tools/training/sampler.hpp"
 
 namespace gnomon {
 
 struct GenerationPlan {
   size_t samples = 1, tokens = 200, seed = 1;
-  double temperature = 0;                 ///< 0: always the likeliest token
+  SamplerConfig sampler = {};
   std::optional<size_t> iterations = {};  ///< of a shared layer
 };
 
@@ -22,12 +23,13 @@ Var read_in_pieces(const SequenceModel& model, const Index& tokens, State& state
 size_t state_numbers_after(const SequenceModel& model, const Index& tokens,
                            std::optional<size_t> iterations = {});
 
-/// Reads the prompt once for all samples, then writes them side by side, one token each a step:
-/// `write` is called plan.tokens times with the next token of each. A token is drawn from
-/// softmax(logits / temperature), by a stream of its sample's own: the first has R =
-/// Random(seed).split("generate"), sample s = 1, ... has R.split(s).
+/// Reads the prompt once for all samples, then writes them side by side: write(s, token) is called
+/// with each next token of sample s = 0, 1, ..., by the calling thread, and says whether the sample
+/// goes on; at most plan.tokens times each. The first sample draws from R =
+/// Random(seed).split("generate"), sample s = 1, ... from R.split(s). What a sample draws does not
+/// depend on how many there are, to the rounding of sums.
 void generate(const SequenceModel& model, const std::vector<int32_t>& prompt,
               const GenerationPlan& plan,
-              const std::function<void(const std::vector<int32_t>& next)>& write);
+              const std::function<bool(size_t sample, int32_t token)>& write);
 
 }  // namespace gnomon

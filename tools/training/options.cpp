@@ -16,6 +16,8 @@ namespace po = boost::program_options;
 constexpr size_t kLargestFile = size_t{1} << 20;
 
 bool is_switch(const Field& field) { return field.allowed == "true | false"; }
+/// May it be given once only? (null: something that is no option here)
+bool once(const Field* field) { return !field || !field->repeats; }
 
 /// Text of at most `width` columns a line, every line after the first indented.
 std::string wrapped(const std::string& text, size_t indent, size_t width) {
@@ -126,8 +128,14 @@ std::string Options::ini() const {
   return text;
 }
 
-Arguments::Arguments(const std::vector<std::string>& words) {
+Arguments::Arguments(const std::vector<std::string>& given) {
   namespace style = po::command_line_style;
+  std::vector<std::string> words;
+  for (const std::string& word : given)  // "--name=": Boost takes no empty value behind the sign
+    if (word.starts_with("--") && word.size() > 3 && word.find('=') == word.size() - 1)
+      words.insert(words.end(), {word.substr(0, word.size() - 1), ""});
+    else
+      words.push_back(word);
   std::vector<po::option> parsed;
   try {
     // What options there are is asked of the Fields later, which can suggest a name: so all are
@@ -246,7 +254,7 @@ void Arguments::set_known(Fields& fields) const {
   each([&](const Given& given) {
     const Field* field = fields.find(given.name);
     if (field) fields.set(given.name, given.value_for(*field));
-    return field != nullptr;
+    return field && once(field);
   });
 }
 
@@ -264,7 +272,7 @@ void Arguments::set_all(Options& options, std::vector<std::string>* passed_over)
     else if (given.value != foreign->initial)
       passed_over->push_back(fmt::format("{}: {} = {} is passed over: it {}", path_, given.name,
                                          *given.value, foreign->why));
-    return true;
+    return once(options.find(given.name));
   });
 }
 
@@ -272,7 +280,7 @@ void Arguments::expect_known(const Options& known) const {
   each([&](const Given& given) {
     if (!given.name.empty() && !known.find(given.name) && !known.foreign_to(given.name))
       known.fail_unknown(given.name);
-    return true;
+    return once(known.find(given.name));
   });
 }
 

@@ -66,7 +66,7 @@ class Arguments {
  public:
   /// The first word that does not begin with "--" behind an option is its value. Throws
   /// Error(Fault::data) when the INI file cannot be read.
-  explicit Arguments(const std::vector<std::string>& words);
+  explicit Arguments(const std::vector<std::string>& given);
   /// An INI file alone: its path, or what is in it (`path` is for sentences).
   static Arguments of_file(const std::string& path);
   static Arguments of_text(const std::string& text, const std::string& path);
@@ -102,8 +102,8 @@ class Arguments {
     std::string value_for(const Field& field) const;
   };
   void read_ini(const std::string& text, const std::string& path);
-  /// Calls visit(given) for all of the file, then of the words; what it takes (true) may be there
-  /// once in each. Throws what it throws, and says where.
+  /// Calls visit(given) for all of the file, then of the words; what it returns true for may be
+  /// there once in each. Throws what it throws, and says where.
   template <class Visit>
   void each(Visit&& visit) const;
 

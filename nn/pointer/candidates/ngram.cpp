@@ -6,12 +6,46 @@
 // of the (m-1)-gram before its last token and that token, and names are given out by a hash table,
 // so different m-grams never share one. Like "match", which is the order 1, it is told which tokens
 // are equal: a strong prior, to be named in results.
-#include <unordered_map>
-
 #include "nn/pointer/candidates/source.hpp"
 
 namespace gnomon {
 namespace {
+
+/// A hash table of 64-bit keys, probed in steps of one place: an entry is found with one look at
+/// memory, mostly, where a table of linked entries takes three, and asks for memory for each.
+class Table {
+ public:
+  struct Entry {
+    uint64_t key;
+    int32_t name;       // entries are named 0, 1, ...
+    int32_t last = -1;  // position, which the reader keeps; -1 also marks a free place
+  };
+  size_t size() const { return size_; }
+  /// That of the key; a fresh one is named, and its `last` is to be set before the next call.
+  Entry& operator[](uint64_t key) {
+    if (2 * size_ >= places_.size()) grow();
+    Entry& entry = place(key);
+    if (entry.last < 0) entry = {key, static_cast<int32_t>(size_++)};
+    return entry;
+  }
+  const std::vector<Entry>& places() const { return places_; }
+
+ private:
+  Entry& place(uint64_t key) {
+    const size_t mask = places_.size() - 1;
+    size_t at = (key * 0x9e3779b97f4a7c15u) >> 32 & mask;  // Fibonacci hashing (Knuth, 6.4)
+    while (places_[at].last >= 0 && places_[at].key != key) at = (at + 1) & mask;
+    return places_[at];
+  }
+  void grow() {
+    std::vector<Entry> before(std::max<size_t>(16, 2 * places_.size()));
+    before.swap(places_);
+    for (const Entry& entry : before)
+      if (entry.last >= 0) place(entry.key) = entry;
+  }
+  std::vector<Entry> places_;  // a power of two of them, at most half of them taken
+  size_t size_ = 0;
+};
 
 /// Reads a sequence from left to right, and remembers where each m-gram ended last.
 class Contexts {
@@ -26,8 +60,7 @@ class Contexts {
       name_[o + 1] = -1;
       if (name_[o] < 0) continue;  // fewer than m tokens so far
       const uint64_t key = static_cast<uint64_t>(name_[o]) << 32 | static_cast<uint32_t>(token);
-      const auto fresh = static_cast<int32_t>(ends_[o].size());
-      Entry& entry = ends_[o].try_emplace(key, Entry{fresh, -1}).first->second;
+      Table::Entry& entry = ends_[o][key];
       last[o] = entry.last;
       name_[o + 1] = entry.name;
       entry.last = static_cast<int32_t>(position_);
@@ -38,23 +71,22 @@ class Contexts {
   void visit(StateVisitor& visitor) {
     visitor.visit(name_);
     visitor.visit(position_);
-    for (auto& table : ends_) {
-      std::vector<uint64_t> flat;  // key, name, last
-      for (const auto& [key, entry] : table)
-        flat.insert(flat.end(),
-                    {key, static_cast<uint32_t>(entry.name), static_cast<uint32_t>(entry.last)});
+    for (Table& table : ends_) {
+      std::vector<uint64_t> flat(2 * table.size());  // by name: key, last
+      for (const Table::Entry& entry : table.places())
+        if (entry.last >= 0) {
+          flat[2 * static_cast<size_t>(entry.name)] = entry.key;
+          flat[2 * static_cast<size_t>(entry.name) + 1] = static_cast<uint32_t>(entry.last);
+        }
       visitor.visit(flat);
-      table.clear();
-      for (size_t e = 0; e + 2 < flat.size(); e += 3)
-        table[flat[e]] = {static_cast<int32_t>(flat[e + 1]), static_cast<int32_t>(flat[e + 2])};
+      table = {};
+      for (size_t e = 0; e + 1 < flat.size(); e += 2)
+        table[flat[e]].last = static_cast<int32_t>(flat[e + 1]);
     }
   }
 
  private:
-  struct Entry {
-    int32_t name, last;
-  };
-  std::vector<std::unordered_map<uint64_t, Entry>> ends_;  // of order o + 2
+  std::vector<Table> ends_;    // of order o + 2
   std::vector<int32_t> name_;  // name_[m - 1]: of the m-gram that ends at the latest token
   size_t position_ = 0;
 };
