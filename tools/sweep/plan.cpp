@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uint64_t kLargest = uint64_t{1} << 20;
+constexpr uint64_t kLargestPlan = uint64_t{1} << 20;
 
 template <class Lines>
 auto find(Lines& lines, const std::string& name) {
@@ -90,7 +90,7 @@ const std::vector<std::string>& Plan::own_words() {
 
 Plan::Plan(const std::string& file, const std::vector<std::string>& sets,
            const std::string& seeds_given)
-    : path(file), name(fs::path(file).stem().string()), text(read_file(file, kLargest)) {
+    : path(file), name(fs::path(file).stem().string()), text(read_file(file, kLargestPlan)) {
   const std::vector<Section> all = sections();
   read_top(all[0], seeds_given);
   Lines names, common, set;

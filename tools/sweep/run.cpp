@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uint64_t kLargest = uint64_t{1} << 30;
+constexpr uint64_t kLargestFile = uint64_t{1} << 30;
 
 std::string joined(const std::vector<std::string>& words) {
   std::string line;
@@ -107,7 +107,7 @@ void write_done(const Run& run, const std::optional<Failure>& failure, size_t th
   done["config"] = sha256(read_file(run.file("config.ini"), 1 << 20));
   done["data"] = run.resolved.data;
   done["eval"] = sha256(joined(run.judge));
-  done["model"] = there(model) ? sha256(read_file(model, kLargest)) : "";
+  done["model"] = there(model) ? sha256(read_file(model, kLargestFile)) : "";
   done["version"] = GNOMON_VERSION;
   done["commit"] = commit();
   done["machine"] = processor();
