@@ -22,7 +22,13 @@ export gnomon; export -f train
 whole_train=$(declare -f train)
 on() { local n=$1; shift; mpirun -n "$n" bash -c 'train "$@"' train "$@"; }
 bits() { sha256sum <"$1/model.safetensors"; }
-same() { [ "$(bits "$1")" = "$(bits alone)" ] || fail "$1: other bits than alone"; }
+log() { sed -E 's/"(tokens_per_s|seconds)":[^,]*,//g' "$1/metrics.jsonl"; }
+# same RUN [AS]: its weights and its log, times apart, are those of one process.
+same() {
+  local as=${2:-alone}
+  [ "$(bits "$1")" = "$(bits "$as")" ] || fail "$1: other bits than $as"
+  [ "$(log "$1")" = "$(log "$as")" ] || fail "$1: another log than $as"
+}
 
 train --steps 60 --threads 1 --out alone >/dev/null
 train --steps 60 --threads 2 --out two-threads >/dev/null
@@ -35,6 +41,14 @@ on 2 --steps 60 --out on-2 >out.txt 2>&1 || {
 on 4 --steps 60 --threads 2 --out on-4 >/dev/null 2>&1
 same on-2
 same on-4
+grep -q '"pointers":' alone/metrics.jsonl || fail "no pointers in the log"
+
+# The first judges and says when to end; all end.
+judged=(--steps 60 --validate-every 10 --validate-batches 1 --target 0 --out)
+train "${judged[@]}" target >/dev/null
+on 2 "${judged[@]}" target-2 >/dev/null 2>&1 || fail "a target on two"
+same target-2 target
+[ "$(log target | wc -l)" -lt 60 ] || fail "the target was not met"
 
 # one_of JOB: a process of its program, and nobody else's.
 one_of() {
@@ -51,7 +65,7 @@ kill -TERM "$(one_of $!)" || fail "nobody to interrupt"
 wait $! && fail "it was not interrupted: $(cat out.txt)"
 grep -q "interrupted; saved after step" out.txt || fail "$(cat out.txt)"
 mpirun -n 2 "$gnomon" train --resume cut --quiet >/dev/null
-[ "$(bits cut)" = "$(bits whole)" ] || fail "resumed on two: other bits"
+same cut whole
 
 # One is killed: the job ends by itself, and what was saved goes on.
 on 2 --steps 1000 --checkpoint-every 100 --out killed >out.txt 2>&1 &
@@ -61,7 +75,7 @@ for _ in $(seq 100); do kill -0 $! 2>/dev/null || break; sleep 0.1; done
 kill -0 $! 2>/dev/null && fail "the others waited for more than 10 s"
 grep -q "killed\|Killed" out.txt || fail "nothing was said: $(cat out.txt)"
 mpirun -n 4 "$gnomon" train --resume killed --quiet >/dev/null
-[ "$(bits killed)" = "$(bits whole)" ] || fail "killed on two, resumed on four: other bits"
+same killed whole
 
 # What cannot be is refused once, by a sentence.
 refused() {

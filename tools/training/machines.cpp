@@ -50,6 +50,16 @@ std::vector<Greeting> gathered(const Greeting& mine, size_t count) {
   return all;
 }
 
+/// The numbers of all, one process after the other; all have as many.
+std::vector<double> gathered(const std::vector<double>& mine, size_t count) {
+  std::vector<double> all(count * mine.size());
+#ifdef GNOMON_MPI
+  const auto width = static_cast<int>(mine.size());
+  MPI_Allgather(mine.data(), width, MPI_DOUBLE, all.data(), width, MPI_DOUBLE, MPI_COMM_WORLD);
+#endif
+  return all;
+}
+
 /// The bytes of one process, to all.
 void send([[maybe_unused]] void* data, [[maybe_unused]] size_t bytes,
           [[maybe_unused]] size_t from) {
@@ -213,16 +223,16 @@ void Machines::sum(Sums& sums) const {
   if (count_ == 1) return;
   const auto all = greet(*this, {.loss = sums.loss, .scored = sums.scored, .right = sums.right});
   add_up(sums.gradient.data(), sums.gradient.size(), count_, rank_);
-  Array pointers({sums.pointers.size()});
-  std::copy(sums.pointers.begin(), sums.pointers.end(), pointers.begin());
-  add_up(pointers.data(), pointers.size(), count_, rank_);
-  std::copy(pointers.begin(), pointers.end(), sums.pointers.begin());
-  const Sums total = sum_of_branch(0, count_, [&](size_t r) {
+  const std::vector<double> pointers = gathered(sums.pointers, count_);
+  Sums total = sum_of_branch(0, count_, [&](size_t r) {
     Sums own;
     own.loss = all[r].loss, own.scored = all[r].scored, own.right = all[r].right;
+    const size_t width = sums.pointers.size();
+    own.pointers.assign(pointers.data() + r * width, pointers.data() + (r + 1) * width);
     return own;
   });
-  sums.loss = total.loss, sums.scored = total.scored, sums.right = total.right;
+  total.gradient = std::move(sums.gradient);
+  sums = std::move(total);
 }
 
 void Machines::broadcast(std::string& text) const {
