@@ -10,7 +10,9 @@ std::vector<int32_t> Task::read(const std::string& text, const std::string& opti
       spaced.begin(), spaced.end(), [](char c) { return c == ',' || c == '\n' || c == '\r'; }, ' ');
   std::vector<int32_t> all;
   for (const std::string& word : split(spaced, ' '))
-    if (!word.empty())
+    if (const auto token = spelled(word))
+      all.push_back(*token);
+    else if (!word.empty())
       all.push_back(
           static_cast<int32_t>(parse_integer(word, 0, vocabulary() - 1, option + ": token")));
   return all;

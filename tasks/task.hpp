@@ -29,6 +29,8 @@ class Task {
   /// `option`, for what is no token.
   virtual std::vector<int32_t> read(const std::string& text, const std::string& option) const;
   virtual std::string write(int32_t token) const { return spell(token); }
+  /// The token spelled by this word, where words are not numbers.
+  virtual std::optional<int32_t> spelled(const std::string&) const { return std::nullopt; }
   /// What `length` means here, for help texts: "distance, in tokens".
   virtual std::string length_meaning() const = 0;
   /// Where the data is not made from the options alone (files): its size and a hash, by which it is
@@ -61,10 +63,10 @@ class Task {
   virtual Batch rehearsal_batch(size_t batch, size_t length, Random random) const {
     return test_batch(batch, length, random);
   }
-  /// Whether the test sequences of a length are a list, which test_sequences() counts: an
-  /// evaluation then reads each once, in order, and nothing is drawn.
-  virtual bool lists_tests() const { return false; }
-  /// Those from number `first` on.
+  /// Where test sequences are a list, of which an evaluation reads each once, in order, and draws
+  /// nothing: the lengths that there are; test_sequences() counts those of one.
+  virtual std::vector<size_t> listed_lengths() const { return {}; }
+  /// Those of a length, from number `first` on.
   virtual Batch listed_tests(size_t first, size_t batch, size_t length) const;
   /// A batch by which a run is watched while it learns, of exactly this length: its own stream is
   /// enough where data is made; data that is finite gives a part that neither of the two above

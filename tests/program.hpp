@@ -16,7 +16,7 @@
 
 namespace gnomon {
 
-struct Ended {
+struct ProgramEnd {
   int code = -1;   ///< exit code; -1: ended by a signal
   int signal = 0;  ///< that signal, or 0
   std::string out, err;
@@ -49,17 +49,22 @@ class Program {
   Program& operator=(const Program&) = delete;
 
   void send(int signal) const { kill(pid_, signal); }
+  /// Kills the processes that it has started, as the system does when memory is short.
+  void kill_children() const {
+    std::ifstream children(fmt::format("/proc/{0}/task/{0}/children", pid_));
+    for (pid_t child; children >> child;) kill(child, SIGKILL);
+  }
   /// Has it ended? (Does not reap it.)
   bool ended() const {
     siginfo_t info{};
     return waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
            info.si_pid == pid_;
   }
-  Ended wait() {
+  ProgramEnd wait() {
     int status = 0;
     expect(waitpid(pid_, &status, 0) == pid_, "program: cannot wait");
     pid_ = -1;
-    Ended e{.out = get(folder_ / "out"), .err = get(folder_ / "err")};
+    ProgramEnd e{.out = get(folder_ / "out"), .err = get(folder_ / "err")};
     if (WIFEXITED(status)) e.code = WEXITSTATUS(status);
     if (WIFSIGNALED(status)) e.signal = WTERMSIG(status);
     return e;
@@ -70,10 +75,12 @@ class Program {
   pid_t pid_ = -1;
 };
 
-inline Ended gnomon_run(const std::vector<std::string>& words) { return Program(words).wait(); }
+inline ProgramEnd gnomon_run(const std::vector<std::string>& words) {
+  return Program(words).wait();
+}
 
 /// A line for sh, in which $gnomon is the program.
-inline Ended shell(const std::string& line) {
+inline ProgramEnd shell(const std::string& line) {
   return Program({"-c", "gnomon='" GNOMON_PROGRAM "'; " + line}, "/bin/sh").wait();
 }
 

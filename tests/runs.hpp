@@ -25,7 +25,7 @@ inline std::vector<std::string> resume(const std::string& run, const std::string
   return words("train --quiet --threads " + threads + " --resume", run);
 }
 
-inline void check_ended(const Ended& e, int code) {
+inline void check_ended(const ProgramEnd& e, int code) {
   CHECK(e.signal == 0);
   CHECK_MESSAGE(e.code == code, e.err);
 }

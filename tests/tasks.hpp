@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "tasks/task.hpp"
+#include "tests/folder.hpp"
 
 namespace gnomon {
 
@@ -35,6 +36,34 @@ inline std::string noise(size_t size) {
     if (random.below(4)) c = static_cast<char>(random.below(256));
   return text;
 }
+
+/// A folder of sequences: 6 or 12 digits below 4, and after each whether their sum up to there is
+/// a multiple of 4. Validation has those of 9.
+struct DigitSums : Folder {
+  DigitSums() {
+    put(*this / "data.json",
+        R"({"format": "gnomon-sequences-1", "vocabulary": 4,
+            "spelling": ["o", "i", "ii", "iii"]})");
+    Random random(5);
+    const auto lines = [&](const std::string& name, size_t count, const std::vector<size_t>& of) {
+      std::string text;
+      for (size_t i = 0; i < count; ++i) {
+        std::vector<int32_t> tokens(of[i % of.size()]), targets;
+        int32_t sum = 0;
+        for (int32_t& token : tokens) {
+          sum += token = static_cast<int32_t>(random.below(4));
+          targets.push_back(sum % 4 == 0);
+        }
+        text += fmt::format("{{\"tokens\": [{}], \"targets\": [{}]}}\n", fmt::join(tokens, ", "),
+                            fmt::join(targets, ", "));
+      }
+      put(*this / name, text);
+    };
+    lines("train.jsonl", 60, {6, 12});
+    lines("validation.jsonl", 20, {9});
+    lines("test.jsonl", 40, {12, 12, 12, 6});
+  }
+};
 
 /// A task with these options set, prepared.
 inline std::unique_ptr<Task> make_task(const std::string& name, const TaskOptions& options) {

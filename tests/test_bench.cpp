@@ -9,7 +9,7 @@ using namespace gnomon;
 
 namespace {
 
-void check_ended(const Ended& e, int code) {
+void check_ended(const ProgramEnd& e, int code) {
   CHECK(e.signal == 0);
   CHECK_MESSAGE(e.code == code, e.err);
 }
@@ -21,7 +21,7 @@ TEST_CASE("bench: measures every model at every length, for people, scripts and 
   const std::string json = folder / "bench.json", csv = folder / "bench.csv";
   const std::string small =
       "bench --layers 1 --width 16 --heads 2 --feed-forward 64 --repeats 2 --threads 1 --quiet ";
-  const Ended e = gnomon_run(words(
+  const ProgramEnd e = gnomon_run(words(
       small + "--models transformer,pointer --lengths 8,16 --profile --csv " + csv + " --json",
       json));
   check_ended(e, 0);
@@ -60,7 +60,7 @@ TEST_CASE("bench: measures every model at every length, for people, scripts and 
 TEST_CASE("bench: times PyTorch in turn with ours, or says what is missing") {
   const Folder folder;
   const std::string json = folder / "bench.json";
-  const Ended e =
+  const ProgramEnd e =
       gnomon_run(words("bench --models transformer,pointer --lengths 16 --repeats 1 --threads 1 "
                        "--quiet --peer --json",
                        json));

@@ -46,7 +46,7 @@ struct MadeRun {
   }
 };
 
-Ended compared(const std::vector<std::string>& given) {
+ProgramEnd compared(const std::vector<std::string>& given) {
   std::vector<std::string> all{"compare"};
   all.insert(all.end(), given.begin(), given.end());
   return gnomon_run(all);
@@ -84,7 +84,7 @@ TEST_CASE("compare: runs fold over their seeds, with count, mean, deviation and 
         .make();
   }
   // A folder of runs and a pattern name the same runs: each counts once.
-  const Ended e = compared({folder.path(), folder / "slow-*", "--out", folder / "page.html"});
+  const ProgramEnd e = compared({folder.path(), folder / "slow-*", "--out", folder / "page.html"});
   CHECK_MESSAGE(e.code == 0, e.err);
   CHECK(says(e.out, "6 runs in 2 groups"));
   CHECK(says(e.out, "token accuracy at 160"));
@@ -123,7 +123,7 @@ TEST_CASE("compare: what is not finished or not whole is named with the reason, 
   run.make();
   put(run.file("metrics.jsonl"), run.line(1) + "\nnonsense\n" + run.line(20) + "\n{\"step\":2");
   put(run.file("eval.json"), "{");
-  const Ended e = compared({folder.path(), "--out", folder / "page.html"});
+  const ProgramEnd e = compared({folder.path(), "--out", folder / "page.html"});
   CHECK_MESSAGE(e.code == 0, e.err);
   CHECK(says(e.out, "4 runs in 1 group\n"));
   CHECK_MESSAGE(says(e.out, "1 of 4  70.00 %"), e.out);
@@ -145,7 +145,8 @@ TEST_CASE("compare: a seed that comes twice is no second draw, candidates are no
   run.make();
   run.path = folder / "after", run.judged = 0.6;
   run.make();
-  const Ended e = compared({folder / "before", folder / "after", "--out", folder / "page.html"});
+  const ProgramEnd e =
+      compared({folder / "before", folder / "after", "--out", folder / "page.html"});
   CHECK(says(e.out, "2 runs in 2 groups"));
   CHECK(page_of(folder / "page.html")["different"] == json{"from"});
 
@@ -153,7 +154,7 @@ TEST_CASE("compare: a seed that comes twice is no second draw, candidates are no
     run.path = folder / path, run.seed += 10;
     run.make();
   }
-  const Ended sweep = compared({folder / "sweep", "--out", folder / "page.html"});
+  const ProgramEnd sweep = compared({folder / "sweep", "--out", folder / "page.html"});
   CHECK(says(sweep.out, "2 runs in 2 groups"));
   CHECK(page_of(folder / "page.html")["groups"][1]["values"] == json{"choosing"});
 }
@@ -162,7 +163,8 @@ TEST_CASE("compare: a page keeps 200 points of a curve and every spike, the CSV 
   const Folder folder;
   MadeRun run{.path = folder / "long", .steps = 5000, .lines = 5000, .spike = 123};
   run.make();
-  const Ended e = compared({run.path, "--out", folder / "page.html", "--csv", folder / "all.csv"});
+  const ProgramEnd e =
+      compared({run.path, "--out", folder / "page.html", "--csv", folder / "all.csv"});
   CHECK_MESSAGE(e.code == 0, e.err);
   const json page = page_of(folder / "page.html");
   const json& curve = page["runs"][0]["curves"]["loss"];
@@ -187,7 +189,7 @@ TEST_CASE("compare: CSV is RFC 4180, with nothing where nothing is known") {
                                  "\n"
                                  R"({"step":2,"loss":0.125,"accuracy":0.5})"
                                  "\n");
-  const Ended e = compared({run.path, "--csv", "-"});
+  const ProgramEnd e = compared({run.path, "--csv", "-"});
   CHECK_MESSAGE(e.code == 0, e.err);
   const std::string named = "\"" + folder.path() + "/a, \"\"b\"\"\"";
   CHECK(e.out == "run,group,status,seed,step,accuracy,loss,mean_hop:2,validation_loss\r\n" + named +
@@ -207,7 +209,7 @@ TEST_CASE("compare: a continued run has the curve of the one before it, up to wh
       "\n"
       R"({"step":14,"loss":0.25,"accuracy":0.5,"seconds":2,"tokens":1400})"
       "\n");
-  const Ended e = compared({next.path, "--out", folder / "page.html"});
+  const ProgramEnd e = compared({next.path, "--out", folder / "page.html"});
   CHECK_MESSAGE(e.code == 0, e.err);
   CHECK_FALSE(says(e.out, "continue"));
   const json page = page_of(folder / "page.html");
@@ -234,7 +236,7 @@ TEST_CASE("compare: a figure as SVG and PNG, of curves, lengths and costs") {
   const auto svg = [&](const std::vector<std::string>& more) {
     std::vector<std::string> all{run.path, folder / "</text>&1", "--svg", folder / "figure.svg"};
     all.insert(all.end(), more.begin(), more.end());
-    const Ended e = compared(all);
+    const ProgramEnd e = compared(all);
     CHECK_MESSAGE(e.code == 0, e.err);
     return get(folder / "figure.svg");
   };
@@ -252,7 +254,7 @@ TEST_CASE("compare: a figure as SVG and PNG, of curves, lengths and costs") {
   const std::string costs = svg({"--x", "state_numbers", "--y", "token_accuracy@40"});
   CHECK(says(costs, ">token_accuracy@40 by state_numbers</text>"));
   CHECK(says(costs, "<circle "));
-  const Ended png = compared({run.path, "--png", folder / "figure.png"});
+  const ProgramEnd png = compared({run.path, "--png", folder / "figure.png"});
   CHECK_MESSAGE(png.code == 0, png.err);
   CHECK(get(folder / "figure.png").substr(1, 3) == "PNG");
 }
@@ -264,7 +266,7 @@ TEST_CASE("compare: what it refuses") {
   std::filesystem::create_directory(folder / "empty");
   const auto refused = [&](const std::vector<std::string>& given, int code,
                            const std::string& sentence) {
-    const Ended e = compared(given);
+    const ProgramEnd e = compared(given);
     CHECK(e.code == code);
     CHECK(e.out == "");
     CHECK_MESSAGE(says(e.err, sentence), e.err);

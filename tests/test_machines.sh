@@ -89,6 +89,12 @@ refused "--shards: expected a multiple of the 3 processes" 3 --steps 2 --out bad
 refused "--out: 'alone' is not empty" 2 --steps 2 --out alone
 refused "unknown option 'stepz'; did you mean 'steps'?" 2 --stepz 2 --out bad
 
+# What is not finite on all is said once, with its exit code.
+code=0
+on 2 --steps 400 --learning-rate 10 --weight-decay 1 --warmup 0 --schedule constant --out diverged \
+  >out.txt 2>&1 || code=$?
+[ $code = 4 ] && [ "$(grep -c "^gnomon: step " out.txt)" = 1 ] || fail "exit code $code: $(cat out.txt)"
+
 # apart WORDS: one process in the folder here, one in the folder there.
 apart() {
   timeout 120 mpirun -n 1 --wdir "$PWD/here" bash -c 'train "$@"' train "$@" : \
@@ -116,6 +122,32 @@ apart "${of_text[@]}" --out same-text || fail "$(cat out.txt)"
 code=0
 mpirun -n 2 "$gnomon" eval --run alone >out.txt 2>&1 || code=$?
 [ $code = 2 ] && grep -q "^gnomon: mpirun: eval is one process" out.txt || fail "$(cat out.txt)"
+
+# A sweep is shared: three processes, killed once, leave the table of one.
+printf '%s\n' 'seeds = 1,2' 'tune.seeds = 7' '[row a]' 'model = pointer' 'task = copy' 'payload = 2' \
+  'length = 9' 'layers = 1' 'width = 8' 'feed-forward = 8' 'batch = 4' 'steps = 60' \
+  'checkpoint-every = 10' 'selection = soft ; gumbel' 'tune.learning-rate = 0.001 ; 0.01' \
+  'eval.lengths = 9' 'eval.batches = 1' >plan.ini
+table() {
+  /usr/bin/python3 - "$1" <<'END'
+import json, sys
+for line in open(sys.argv[1] + "/table.jsonl"):
+    record = json.loads(line)
+    for key in ("seconds", "tokens_per_s", "threads", "jobs", "date", "machine"): record.pop(key, None)
+    print(json.dumps(record))
+END
+}
+"$gnomon" sweep plan.ini --out sweep-alone --quiet >/dev/null
+mpirun -n 3 "$gnomon" sweep plan.ini --out sweep-on-3 --quiet >out.txt 2>&1 &
+until [ -n "$(ls sweep-on-3/runs/a/*/* 2>/dev/null)" ]; do sleep 0.1; done
+kill -KILL "$(pgrep -n -P $!)"
+wait $! && fail "the sweep was not killed"
+mpirun -n 3 "$gnomon" sweep plan.ini --out sweep-on-3 --quiet >out.txt 2>&1 || fail "$(cat out.txt)"
+[ "$(grep -c "^'sweep-on-3/table.md'" out.txt)" = 1 ] || fail "it is not said once: $(cat out.txt)"
+[ "$(table sweep-alone)" = "$(table sweep-on-3)" ] || fail "a sweep on three has another table"
+refused_sweep=0
+mpirun -n 2 "$gnomon" sweep plan.ini --out bad --fail-fast >out.txt 2>&1 || refused_sweep=$?
+[ $refused_sweep = 2 ] && [ "$(grep -c "^gnomon: --fail-fast" out.txt)" = 1 ] || fail "$(cat out.txt)"
 
 # Two hosts: network namespaces joined by a cable, and a stand-in for ssh.
 if ! ip netns add "${hosts[0]}" 2>/dev/null; then

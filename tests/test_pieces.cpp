@@ -56,7 +56,7 @@ std::string any_letters(Random random, size_t count) {
 const std::string kTiny =
     "--layers 1 --width 8 --heads 2 --feed-forward 8 --length 16 --batch 2 --threads 1 --quiet ";
 
-Ended train(const std::string& file, const std::string& run, const std::string& more) {
+ProgramEnd train(const std::string& file, const std::string& run, const std::string& more) {
   return gnomon_run(
       words("train --model pointer --task text " + kTiny + more + " --file", file, "--out", run));
 }
@@ -206,11 +206,11 @@ TEST_CASE("program: a run in pieces keeps them, and goes on with no others") {
   put(file, story(9, 3000));
   REQUIRE(train(file, run, "--pieces 300 --steps 2").code == 0);
   const std::string model = get(kept);
-  const Ended wrote =
+  const ProgramEnd wrote =
       gnomon_run(words("generate --tokens 3 --run", run, "--prompt", "two  na\xc3\xafve"));
   CHECK(wrote.out.starts_with("two  na\xc3\xafve"));
   CHECK(gnomon_run(words("generate --run", run, "--prompt", "\xff")).code == 2);
-  const Ended judged = gnomon_run(words("eval --lengths 16 --quiet --json - --run", run));
+  const ProgramEnd judged = gnomon_run(words("eval --lengths 16 --quiet --json - --run", run));
   const Json row = parse_json(judged.out, "eval")["results"][0];
   CHECK(row["bytes"] > 2 * row["tokens"].get<double>());
   CHECK(gnomon_run(words("eval --stride 0 --quiet --run", run)).code == 0);
@@ -228,7 +228,7 @@ TEST_CASE("program: a run in pieces keeps them, and goes on with no others") {
   put(kept, Pieces::learn(story(8, 3000), 300).model());
   for (const char* call :
        {"eval --lengths 16 --run", "train --resume", "generate --prompt x --run"}) {
-    const Ended e = gnomon_run(words(call, run));
+    const ProgramEnd e = gnomon_run(words(call, run));
     CHECK(e.code == 3);
     CHECK_MESSAGE(e.err.find("pieces.model is not the one") != std::string::npos, e.err);
   }

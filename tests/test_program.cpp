@@ -17,7 +17,7 @@ const std::string kTiny =
 /// A folder with one finished tiny run in it, made once.
 const Folder& fixture() {
   static const Folder folder;
-  static const Ended made =
+  static const ProgramEnd made =
       gnomon_run(words("train " + kTiny + " --steps 3 --quiet --out", folder / "run"));
   REQUIRE_MESSAGE(made.code == 0, made.err);
   return folder;
@@ -50,7 +50,7 @@ void check_refused(const Bad& bad) {
   std::string line;
   for (const std::string& word : bad.words) line += " " + word.substr(0, 60);
   CAPTURE(line);
-  const Ended e = gnomon_run(bad.words);
+  const ProgramEnd e = gnomon_run(bad.words);
   CHECK(e.signal == 0);
   CHECK(e.code == bad.code);
   CHECK(e.out == "");
@@ -209,7 +209,7 @@ TEST_CASE("program: output directories that cannot be") {
   CHECK(get(fixture() / "full/other") == "x");
 
   for (const std::string name : {"two words", "quote'\"", "line\nend", "deep/er/run", "slash/"}) {
-    const Ended e = gnomon_run(into(fixture() / name));
+    const ProgramEnd e = gnomon_run(into(fixture() / name));
     CHECK_MESSAGE(e.code == 0, e.err);
     CHECK(std::filesystem::exists(fixture() / (name + "/model.safetensors")));
   }
@@ -255,7 +255,7 @@ TEST_CASE("program: INI files") {
   put(crlf, "model = pointer\r\ntask = copy\r\nsteps = 2\r\nseed = 3\r\nquiet = true\r\n");
   auto list =
       words("train " + kTiny + " --config", crlf, "--seed", "4", "--out", fixture() / "crlf");
-  const Ended e = gnomon_run(list);
+  const ProgramEnd e = gnomon_run(list);
   CHECK_MESSAGE(e.code == 0, e.err);
   CHECK(e.err == "");
   const std::string config = get(fixture() / "crlf/config.ini");
@@ -294,8 +294,8 @@ TEST_CASE("program: runs that cannot be evaluated or resumed") {
       {words("eval --selection topk --lengths 5 --run", fixture() / "run"), 2, "--selection"});
   check_refused({words("eval --iterations 3 --lengths 5 --quiet --run", fixture() / "run"), 2,
                  "trained with share"});
-  check_refused({words("eval --batches 0 --lengths 5 --run", fixture() / "run"), 2, "--batches"});
-  const Ended late = gnomon_run(words(
+  check_refused({words("eval --batches -1 --lengths 5 --run", fixture() / "run"), 2, "--batches"});
+  const ProgramEnd late = gnomon_run(words(
       "eval --quiet --batches 1 --lengths 5 --json /nonexistent/x.json --run", fixture() / "run"));
   CHECK(late.code == 5);
 
@@ -320,7 +320,8 @@ TEST_CASE("program: a run is what its config.ini says, however it is written") {
   const std::string checkpoint = get(fixture() / "run/checkpoint.safetensors");
   std::string crlf = "# a remark\r\n";
   for (const char c : config) crlf += c == '\n' ? std::string(" # more\r\n") : std::string(1, c);
-  const Ended same = gnomon_run(words("train --quiet --resume", damaged("w1", "config.ini", crlf)));
+  const ProgramEnd same =
+      gnomon_run(words("train --quiet --resume", damaged("w1", "config.ini", crlf)));
   CHECK_MESSAGE(same.code == 0, same.err);
 
   // Trained further than its last step.
@@ -336,7 +337,7 @@ TEST_CASE("program: a run is what its config.ini says, however it is written") {
 
   // What belonged to nothing was accepted by earlier versions.
   const std::string older = damaged("w3", "config.ini", config + "kernel = 4\nattention = fused\n");
-  const Ended old = gnomon_run(words("eval --batches 1 --lengths 5 --quiet --run", older));
+  const ProgramEnd old = gnomon_run(words("eval --batches 1 --lengths 5 --quiet --run", older));
   CHECK(old.code == 0);
   CHECK(
       old.err.ends_with("kernel = 4 is passed over: it belongs to the mixer convolution, which is "
@@ -346,7 +347,7 @@ TEST_CASE("program: a run is what its config.ini says, however it is written") {
 
 TEST_CASE("program: what memory has no room for leaves nothing behind") {
   const std::string out = fixture() / "large";
-  const Ended e = shell(
+  const ProgramEnd e = shell(
       "ulimit -v 3000000; exec $gnomon train --model pointer --task copy "
       "--batch 20000 --threads 1 --out '" +
       out + "'");
@@ -358,18 +359,18 @@ TEST_CASE("program: what memory has no room for leaves nothing behind") {
 TEST_CASE("program: any number of threads that the system offers") {
   for (const std::string threads : {"1", "2000", "100000"})
     for (const std::string line : {"train --help", "eval --help", "bench --help"}) {
-      const Ended e = shell("OMP_NUM_THREADS=" + threads + " $gnomon " + line);
+      const ProgramEnd e = shell("OMP_NUM_THREADS=" + threads + " $gnomon " + line);
       CHECK_MESSAGE(e.code == 0, e.err);
     }
 }
 
 TEST_CASE("program: the next command can be typed as it is printed") {
   const std::string run = fixture() / "it's 1 & 2";
-  const Ended e = gnomon_run(words("train " + kTiny + " --steps 1 --quiet --out", run));
+  const ProgramEnd e = gnomon_run(words("train " + kTiny + " --steps 1 --quiet --out", run));
   CHECK_MESSAGE(e.code == 0, e.err);
   const size_t at = e.out.find("now: gnomon ");
   REQUIRE(at != std::string::npos);
-  const Ended next = shell("$gnomon " + e.out.substr(at + 12));
+  const ProgramEnd next = shell("$gnomon " + e.out.substr(at + 12));
   CHECK_MESSAGE(next.code == 0, next.err);
 }
 
@@ -378,14 +379,14 @@ TEST_CASE("program: help lists everything, with defaults") {
        {"models", "tasks", "variants", "train", "eval", "generate", "bench", "gradcheck"}) {
     CAPTURE(command);
     for (const std::string flag : {"--help", "-h"}) {
-      const Ended e = gnomon_run({command, flag});
+      const ProgramEnd e = gnomon_run({command, flag});
       CHECK(e.code == 0);
       CHECK(e.err == "");
       CHECK(e.out.starts_with("usage: gnomon " + command));
     }
     CHECK(gnomon_run({"--help"}).out.find("  " + command) != std::string::npos);
   }
-  const Ended e = gnomon_run(words("train --model pointer --task copy --help"));
+  const ProgramEnd e = gnomon_run(words("train --model pointer --task copy --help"));
   for (const std::string part :
        {"--steps", "[1 to 1000000000]", "(1000)", "--payload", "--sources"})
     CHECK(e.out.find(part) != std::string::npos);
@@ -411,21 +412,22 @@ TEST_CASE("program: what is registered is listed, one line each") {
 TEST_CASE("program: a standard output that cannot be written is an error, not a crash") {
   for (const std::string where : {">/dev/full", ">&-"}) {
     CAPTURE(where);
-    const Ended e = shell("$gnomon train --help " + where);
+    const ProgramEnd e = shell("$gnomon train --help " + where);
     CHECK(e.code == 5);
     CHECK(e.err.starts_with("gnomon: the standard output cannot be written"));
   }
   CHECK(shell("$gnomon train --help | head -1").out.starts_with("usage"));
   // A closed stream's number must not be taken by a file of the run.
   const std::string out = fixture() / "closed";
-  const Ended e = shell("exec $gnomon train " + kTiny + " --steps 2 --out '" + out + "' >&- 2>&-");
+  const ProgramEnd e =
+      shell("exec $gnomon train " + kTiny + " --steps 2 --out '" + out + "' >&- 2>&-");
   CHECK(e.code == 5);
   CHECK(get(out + "/metrics.jsonl").find("trained") == std::string::npos);
   CHECK(std::filesystem::exists(out + "/model.safetensors"));
 }
 
 TEST_CASE("program: gradcheck is the program beside it") {
-  const Ended e = gnomon_run({"gradcheck"});
+  const ProgramEnd e = gnomon_run({"gradcheck"});
   CHECK_MESSAGE(e.code == 0, e.err);
   CHECK(e.out.find("affine") != std::string::npos);
 }

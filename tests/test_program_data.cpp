@@ -23,17 +23,17 @@ std::string letters(unsigned seed, size_t count) {
   return text;
 }
 
-Ended train_text(const std::string& file, const std::string& run, const std::string& more) {
+ProgramEnd train_text(const std::string& file, const std::string& run, const std::string& more) {
   return gnomon_run(
       words("train --model pointer --task text " + kTiny + more + " --file", file, "--out", run));
 }
 
-Ended eval(const std::string& run, const std::string& more = "") {
+ProgramEnd eval(const std::string& run, const std::string& more = "") {
   return gnomon_run(
       words("eval --lengths 16 --batches 2 --batch 2 --threads 1 --quiet " + more + " --run", run));
 }
 
-void check_ended(const Ended& e, int code, const std::string& says = "") {
+void check_ended(const ProgramEnd& e, int code, const std::string& says = "") {
   CHECK(e.signal == 0);
   CHECK_MESSAGE(e.code == code, e.err);
   CHECK_MESSAGE(e.err.find(says) != std::string::npos, e.err);
@@ -79,8 +79,8 @@ TEST_CASE("data: a run goes on, and is judged, with the text it was trained on o
   std::swap(swapped[0], swapped[1]);
   for (const std::string& other : {letters(2, 3000), text + "x", text.substr(1), swapped}) {
     put(file, other);
-    check_ended(resume(), 3, "the text is not the one it was trained on");
-    check_ended(eval(run), 3, "the text is not the one it was trained on");
+    check_ended(resume(), 3, "the data is not that it was trained on");
+    check_ended(eval(run), 3, "the data is not that it was trained on");
     check_ended(gnomon_run(words("inspect --batches 1 --json", folder / "x", "--run", run)), 3,
                 "the text is not the one");
   }
@@ -101,8 +101,8 @@ TEST_CASE("data: a relative name of a text means the same file wherever the run 
   std::filesystem::create_directories(folder / "b");
   put(folder / "a/c.txt", letters(1, 3000));
   put(folder / "b/c.txt", letters(2, 3000));
-  const Ended trained = shell("cd '" + folder / "a" + "' && $gnomon train --model pointer " +
-                              kTiny + "--task text --steps 2 --file c.txt --out run");
+  const ProgramEnd trained = shell("cd '" + folder / "a" + "' && $gnomon train --model pointer " +
+                                   kTiny + "--task text --steps 2 --file c.txt --out run");
   check_ended(trained, 0);
   CHECK(get(folder / "a/run/config.ini").find("file = " + folder / "a/c.txt") != std::string::npos);
   const std::string run = folder / "a/run";
@@ -176,7 +176,7 @@ TEST_CASE("data: what of a text is scored, and how much of it there is, is said"
     return gnomon_run(words("eval --batches 2 --batch 3 --threads 1 --quiet " + more + " --run",
                             run, "--json", json));
   };
-  const Ended all = evaluated("--lengths 16,39");
+  const ProgramEnd all = evaluated("--lengths 16,39");
   check_ended(all, 0);
   CHECK(all.out.find("exact") == std::string::npos);
   CHECK(all.out.find("scored: every byte, the first ones too") != std::string::npos);
@@ -186,7 +186,7 @@ TEST_CASE("data: what of a text is scored, and how much of it there is, is said"
   const Json every = parse_json(get(json), json);
   CHECK(!every.at("results")[0].contains("exact_match"));
   CHECK(every.at("results")[0].at("tokens") == 6 * 16);
-  const Ended half = evaluated("--lengths 16,39 --last-half");
+  const ProgramEnd half = evaluated("--lengths 16,39 --last-half");
   check_ended(half, 0);
   CHECK(half.out.find("scored: the last half of each sequence") != std::string::npos);
   const Json last = parse_json(get(json), json);
@@ -201,7 +201,7 @@ TEST_CASE("data: what of a text is scored, and how much of it there is, is said"
                        "--layers 1 --width 8 --feed-forward 8 --length 5 --quiet --out",
                        copy)),
       0);
-  const Ended refused =
+  const ProgramEnd refused =
       gnomon_run(words("eval --lengths 5 --batches 1 --quiet --last-half --run", copy));
   check_ended(refused, 2, "--last-half: expected a task that scores every token");
 }

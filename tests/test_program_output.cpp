@@ -25,7 +25,7 @@ const Folder& fixture() {
          {words(tiny + "--task copy --payload 2 --symbols 4 --length 5 --out", folder / "copy"),
           words(tiny + "--task text --length 16 --file", folder / "text", "--out",
                 folder / "text-run")}) {
-      const Ended e = gnomon_run(list);
+      const ProgramEnd e = gnomon_run(list);
       REQUIRE_MESSAGE(e.code == 0, e.err);
     }
     return true;
@@ -37,7 +37,7 @@ const Folder& fixture() {
 std::string run() { return fixture() / "copy"; }
 const std::string kEval = "eval --lengths 5 --batches 1 --batch 2 --threads 1 ";
 
-void check_ended(const Ended& e, int code, const std::string& says = "") {
+void check_ended(const ProgramEnd& e, int code, const std::string& says = "") {
   CHECK(e.signal == 0);
   CHECK_MESSAGE(e.code == code, e.err);
   CHECK_MESSAGE(e.err.find(says) != std::string::npos, e.err);
@@ -57,7 +57,7 @@ TEST_CASE("output: a file that cannot be written fails before the work begins") 
         words("bench --layers 1 --width 8 --heads 1 --models pointer --lengths 8 --json",
               folder.path())}) {
     CAPTURE(list[0]);
-    const Ended e = gnomon_run(list);
+    const ProgramEnd e = gnomon_run(list);
     check_ended(e, 5);
     CHECK(e.out == "");
     CHECK(std::count(e.err.begin(), e.err.end(), '\n') == 1);  // no progress before it
@@ -69,7 +69,7 @@ TEST_CASE(
     "output: a result reaches the screen though its file fails, and the file without a screen") {
   const Folder folder;
   const std::string json = folder / "eval.json";
-  const Ended full = gnomon_run(words(kEval + "--quiet --run", run(), "--json", "/dev/full"));
+  const ProgramEnd full = gnomon_run(words(kEval + "--quiet --run", run(), "--json", "/dev/full"));
   check_ended(full, 5, "/dev/full");
   CHECK(full.out.starts_with("length  token accuracy"));
   check_ended(
@@ -83,15 +83,15 @@ TEST_CASE("output: JSON goes to the standard output by any of its names, alone")
   const std::string eval = "$gnomon " + kEval + "--quiet --run '" + run() + "' ";
   const std::string plain = folder / "plain.json", out = folder / "out";
   check_ended(shell(eval + "--json '" + plain + "'"), 0);
-  const Ended dash = shell(eval + "--json -");
+  const ProgramEnd dash = shell(eval + "--json -");
   check_ended(dash, 0);
   CHECK(dash.out == get(plain));
   check_ended(shell(eval + "--json '" + out + "' > '" + out + "'"), 0);
   CHECK(get(out) == get(plain));
-  const Ended piped = shell(eval + "--json /proc/self/fd/1 | cat");
+  const ProgramEnd piped = shell(eval + "--json /proc/self/fd/1 | cat");
   check_ended(piped, 0);
   CHECK(piped.out == get(plain));
-  const Ended inspected =
+  const ProgramEnd inspected =
       shell("$gnomon inspect --batches 1 --run '" + run() + "' --text '0 1' --json -");
   check_ended(inspected, 0);
   CHECK(parse_json(inspected.out, "-", {.bytes = 1 << 24, .depth = 8}).at("tokens").size() == 2);
@@ -100,35 +100,36 @@ TEST_CASE("output: JSON goes to the standard output by any of its names, alone")
 TEST_CASE("output: a reader that leaves ends the program in silence") {
   const std::string generate =
       "$gnomon generate --run '" + fixture() / "text-run" + "' --prompt a --tokens 100000";
-  const Ended e = shell("{ " + generate + "; echo $? >&2; } | head -c 5");
+  const ProgramEnd e = shell("{ " + generate + "; echo $? >&2; } | head -c 5");
   CHECK(e.out.size() == 5);
   CHECK(e.err == "141\n");
-  const Ended help = shell("{ sleep 0.2; $gnomon train --help; echo $? >&2; } | true");
+  const ProgramEnd help = shell("{ sleep 0.2; $gnomon train --help; echo $? >&2; } | true");
   CHECK(help.err == "141\n");
 }
 
 TEST_CASE("output: a limit on the size of files is an error with a sentence") {
   const Folder folder;
-  const Ended e = shell(
+  const ProgramEnd e = shell(
       "ulimit -f 1; $gnomon train --model pointer --task copy --layers 1 --width 32 "
       "--steps 2 --quiet --threads 1 --out '" +
       folder / "run" + "'");
   check_ended(e, 5, "File too large");
-  const Ended json = shell("ulimit -f 0; $gnomon " + kEval + "--quiet --run '" + run() +
-                           "' --json '" + folder / "x" + "'");
+  const ProgramEnd json = shell("ulimit -f 0; $gnomon " + kEval + "--quiet --run '" + run() +
+                                "' --json '" + folder / "x" + "'");
   check_ended(json, 5);
 }
 
 TEST_CASE("output: a terminal is shown escapes, a pipe the bytes") {
   const std::string generate = "$gnomon generate --run " + fixture() / "text-run" +
                                " --tokens 3 --prompt \"$(printf '\\033[31m\\007x\\ty')\"";
-  const Ended pipe = shell(generate);
+  const ProgramEnd pipe = shell(generate);
   check_ended(pipe, 0);
   CHECK(pipe.out.starts_with("\x1b[31m\x07x\ty"));
   if (std::system("command -v script >/dev/null") != 0) return;
   const Folder folder;
   put(folder / "line", generate);
-  const Ended terminal = shell("export gnomon; script -qec 'sh " + folder / "line" + "' /dev/null");
+  const ProgramEnd terminal =
+      shell("export gnomon; script -qec 'sh " + folder / "line" + "' /dev/null");
   check_ended(terminal, 0);
   CHECK(terminal.out.find("\x1b") == std::string::npos);
   CHECK(terminal.out.find("\\x1b[31m\\x07x\ty") != std::string::npos);

@@ -11,7 +11,7 @@ using namespace gnomon;
 TEST_CASE("run: trained, evaluated, and trained again from its own config.ini") {
   const Folder folder;
   const std::string run = folder / "run", again = folder / "again", json = folder / "eval.json";
-  const Ended trained = gnomon_run(train("--steps 12 --threads 1 --log-every 5", run));
+  const ProgramEnd trained = gnomon_run(train("--steps 12 --threads 1 --log-every 5", run));
   check_ended(trained, 0);
   CHECK(trained.out.find("12 steps") != std::string::npos);
   CHECK(trained.err == "");
@@ -37,7 +37,7 @@ TEST_CASE("run: trained, evaluated, and trained again from its own config.ini") 
     return gnomon_run(
         words("eval --lengths 3,20 --batches 2 --batch 4 " + more + " --run", run, "--json", json));
   };
-  const Ended table = eval("--threads 1 --quiet");
+  const ProgramEnd table = eval("--threads 1 --quiet");
   check_ended(table, 0);
   CHECK(table.out.starts_with("length  token accuracy"));
   const std::string first = get(json);
@@ -63,7 +63,7 @@ TEST_CASE("run: trained, evaluated, and trained again from its own config.ini") 
 
 TEST_CASE("run: bf16 is close to float32, and said where the processor has none") {
   const Folder folder;
-  const Ended half =
+  const ProgramEnd half =
       gnomon_run(train("--steps 30 --log-every 1 --precision bf16", folder / "half"));
   check_ended(half, 0);
   CHECK((half.err.find("does not multiply bf16") == std::string::npos) == has_bf16());
@@ -113,9 +113,9 @@ TEST_CASE("run: recall on request, in the table and in the JSON") {
         words("eval --lengths 3,20 --batches 2 --batch 4 --threads 1 --quiet" + more + " --run",
               run, "--json", json));
   };
-  const Ended without = eval("");
+  const ProgramEnd without = eval("");
   CHECK(!parse_json(get(json), json).at("results")[0].contains("recall"));
-  const Ended with = eval(" --recall");
+  const ProgramEnd with = eval(" --recall");
   check_ended(with, 0);
   CHECK(with.out.starts_with(without.out));
   CHECK(with.out.find("layer  head") != std::string::npos);
@@ -130,7 +130,7 @@ TEST_CASE("run: recall on request, in the table and in the JSON") {
       CHECK(head.at(of + "chosen") <= head.at(of + "recall"));
     }
   }
-  const Ended refused =
+  const ProgramEnd refused =
       gnomon_run(words("eval --lengths 70000 --batches 1 --recall --threads 1 --quiet --run", run));
   check_ended(refused, 2);
   CHECK(refused.err.find("at most 65536 tokens") != std::string::npos);
@@ -160,7 +160,7 @@ TEST_CASE("run: text shows bits per byte") {
                 "window:3 --steps 3 --batch 2 --length 16 --threads 1 --quiet --file",
                 text, "--out", run)),
       0);
-  const Ended e = gnomon_run(words("eval --lengths 16 --batches 1 --threads 1 --run", run));
+  const ProgramEnd e = gnomon_run(words("eval --lengths 16 --batches 1 --threads 1 --run", run));
   check_ended(e, 0);
   CHECK(e.out.find("bits/byte") != std::string::npos);
   CHECK(e.err.find("batch 1/1") != std::string::npos);  // plain lines where there is no terminal
@@ -194,7 +194,7 @@ TEST_CASE("run: interrupted at any step and resumed, it ends in the same bits") 
     const size_t before = begun ? step_of(run + "/checkpoint.safetensors") : 0;
     wait_until(program, [&] { return lines_in(run + "/metrics.jsonl") > before + 5; });
     program.send(signal);
-    const Ended e = program.wait();
+    const ProgramEnd e = program.wait();
     if (e.code == 0) break;  // this machine was faster than the signal
     check_ended(e, 130);
     CHECK(e.err.find("Continue with: gnomon train --resume " + run + "\n") != std::string::npos);
@@ -223,7 +223,7 @@ TEST_CASE("run: the second signal ends it at once") {
   pause_ms(50);
   CHECK(!program.ended());
   program.send(SIGINT);
-  const Ended e = program.wait();
+  const ProgramEnd e = program.wait();
   check_ended(e, 130);
   CHECK(e.err.find("saved") == std::string::npos);
 }
@@ -240,7 +240,7 @@ TEST_CASE("run: killed at random points, it resumes to the same bits") {
     Program program(begun ? resume(run) : train(options, run));
     pause_ms(static_cast<int>(random() % 150));
     program.send(SIGKILL);
-    const Ended e = program.wait();
+    const ProgramEnd e = program.wait();
     CHECK_MESSAGE((e.signal == SIGKILL || e.code == 0), e.err);
   }
   const bool begun = std::filesystem::exists(run + "/config.ini");
@@ -271,7 +271,7 @@ TEST_CASE("run: one process at a time") {
   const std::string run = folder / "run";
   Program program(train("--steps 100000 --threads 1", run));
   wait_until(program, [&] { return std::filesystem::exists(run + "/model.safetensors"); });
-  const Ended e = gnomon_run(resume(run));
+  const ProgramEnd e = gnomon_run(resume(run));
   check_ended(e, 5);
   CHECK(e.err.find("another process is training there") != std::string::npos);
 }
@@ -280,7 +280,7 @@ TEST_CASE("run: numbers that are not finite stop it within the step, and the che
   const Folder folder;
   const std::string run = folder / "run";
   // Decay times rate is 10: every step multiplies the matrices by -9.
-  const Ended e = gnomon_run(
+  const ProgramEnd e = gnomon_run(
       train("--steps 400 --threads 1 --log-every 1 --checkpoint-every 3 --learning-rate 10 "
             "--weight-decay 1 --warmup 0 --schedule constant",
             run));
@@ -293,7 +293,7 @@ TEST_CASE("run: numbers that are not finite stop it within the step, and the che
   CHECK(step_of(run + "/checkpoint.safetensors") == (step - 1) / 3 * 3);
 
   const std::string checkpoint = get(run + "/checkpoint.safetensors");
-  const Ended again = gnomon_run(resume(run));
+  const ProgramEnd again = gnomon_run(resume(run));
   check_ended(again, 4);
   CHECK(again.err == e.err);
   CHECK(get(run + "/checkpoint.safetensors") == checkpoint);
@@ -310,7 +310,7 @@ TEST_CASE("run: what is not finite is found diverged, wherever it is found first
     CAPTURE(mixer);
     const Folder folder;
     const std::string run = folder / "run";
-    const Ended e = gnomon_run(words(
+    const ProgramEnd e = gnomon_run(words(
         "train --model pointer --task copy --payload 2 --symbols 4 --length 5 --layers 2 --width 8 "
         "--feed-forward 8 --batch 2 --threads 1 --learning-rate 1 --beta2 0 --epsilon 1e-16 "
         "--steps 20000 --quiet " +

@@ -24,7 +24,7 @@ TEST_CASE("signals: every request to end saves first") {
     Program program(words(kTrain + "--steps 10000000 --out", run));
     wait_until(program, [&] { return stepping(run); });
     program.send(signal);
-    const Ended e = program.wait();
+    const ProgramEnd e = program.wait();
     CHECK(e.signal == 0);
     CHECK(e.code == 130);
     CHECK(e.err.find("interrupted; saved after step") != std::string::npos);
@@ -47,7 +47,7 @@ TEST_CASE("signals: what was ignored when the program began stays ignored") {
     wait_until(program, [&] { return get(run + "/metrics.jsonl").size() > before + 1000; });
     CHECK(!program.ended());
     program.send(SIGTERM);
-    const Ended e = program.wait();
+    const ProgramEnd e = program.wait();
     CHECK(e.code == 130);
     CHECK(e.err.find("interrupted; saved after step") != std::string::npos);
   }

@@ -27,7 +27,7 @@ TEST_CASE("start: from the weights of another run, killed, resumed, and when the
   const auto from = [&](const std::string& out, const std::string& file = "") {
     return train(kSteps + "--steps 40 --seed 7 --from " + first + file, out);
   };
-  const Ended taken = gnomon_run(from(whole));
+  const ProgramEnd taken = gnomon_run(from(whole));
   check_ended(taken, 0);
   CHECK_MESSAGE(taken.out.starts_with("from '" + first + "': taken "), taken.out);
   CHECK(numbers_of(whole + "/start.safetensors") == numbers_of(first + "/model.safetensors"));
@@ -63,14 +63,14 @@ TEST_CASE("start: what does not fit is listed, and refused unless that is wanted
     return gnomon_run(
         words("train " + wider + " --steps 2 --threads 1 --from " + first + more + " --out", out));
   };
-  const Ended refused = from("");
+  const ProgramEnd refused = from("");
   check_ended(refused, 2);
   CHECK(!std::filesystem::exists(out));
   for (const std::string part :
        {"--from: ", "or --from-partial true",
         "left at their start: tokens.weight [7,8] (there [6,8])", "not used: ", "layers.1."})
     CHECK_MESSAGE(refused.err.find(part) != std::string::npos, refused.err);
-  const Ended partial = from(" --from-partial");
+  const ProgramEnd partial = from(" --from-partial");
   check_ended(partial, 0);
   CHECK(partial.out.find("(there [6,8])") != std::string::npos);
 
@@ -87,7 +87,7 @@ TEST_CASE("start: going on from the end of a run, the schedule as it is asked fo
   const auto on = [&](const std::string& options, const std::string& out) {
     return words("train --quiet --threads 1 " + options + " --continue", first, "--out", out);
   };
-  const Ended asked = gnomon_run(on("--steps 30", folder / "asked"));
+  const ProgramEnd asked = gnomon_run(on("--steps 30", folder / "asked"));
   check_ended(asked, 2);
   CHECK_MESSAGE(
       asked.err.find("--schedule-from is missing: expected whole, rest or hold. Learning rate now "
@@ -95,7 +95,7 @@ TEST_CASE("start: going on from the end of a run, the schedule as it is asked fo
                      "temperature 0.1; whole: 0.46, rest and hold: 0.1") != std::string::npos,
       asked.err);
   CHECK(!std::filesystem::exists(folder / "asked"));
-  const Ended done = gnomon_run(on("--schedule-from hold", folder / "asked"));
+  const ProgramEnd done = gnomon_run(on("--schedule-from hold", folder / "asked"));
   check_ended(done, 2);
   CHECK(done.err.find("--steps: expected more than the 10 that were taken, got 10") !=
         std::string::npos);

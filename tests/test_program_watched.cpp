@@ -71,7 +71,7 @@ TEST_CASE("watched: stopped, killed at random points and resumed, it ends in the
                               "--keep-last 2";
   std::string once = options;
   once.erase(once.find("--steps 60 "), 11), once.erase(once.find("--checkpoint-every 7 "), 21);
-  const Ended ended = gnomon_run(train(once, whole));
+  const ProgramEnd ended = gnomon_run(train(once, whole));
   check_ended(ended, 0);
   CHECK_MESSAGE(ended.out.find("3 validations without a better validation_loss; learning rate") !=
                     std::string::npos,
@@ -87,7 +87,7 @@ TEST_CASE("watched: stopped, killed at random points and resumed, it ends in the
     program.wait();
   }
   const bool begun = std::filesystem::exists(run + "/config.ini");
-  const Ended last = gnomon_run(begun ? resume(run) : train(once, run));
+  const ProgramEnd last = gnomon_run(begun ? resume(run) : train(once, run));
   check_ended(last, 0);
   check_same_run(run, whole);
   CHECK(get(run + "/best.safetensors") == get(whole + "/best.safetensors"));
@@ -102,7 +102,7 @@ TEST_CASE("watched: stopped, killed at random points and resumed, it ends in the
                       [](const auto& name) { return name.starts_with("checkpoint-"); }) == 2);
 
   // Resumed once more there is nothing to do, and the reason is said again.
-  const Ended again = gnomon_run(resume(run));
+  const ProgramEnd again = gnomon_run(resume(run));
   check_ended(again, 0);
   CHECK(again.out.substr(again.out.find("now: ")) == last.out.substr(last.out.find("now: ")));
   check_same_run(run, whole);
@@ -121,7 +121,7 @@ TEST_CASE("watched: --seconds ends it, and --stop-at of that step gives the same
   const Folder folder;
   const std::string timed = folder / "timed", same = folder / "same";
   const std::string options = "--steps 1000000 --threads 1 --log-every 100";
-  const Ended ended = gnomon_run(train(options + " --seconds 0.2", timed));
+  const ProgramEnd ended = gnomon_run(train(options + " --seconds 0.2", timed));
   check_ended(ended, 0);
   CHECK(ended.out.find("of 1000000: --seconds 0.2 of training are over; learning rate") !=
         std::string::npos);
@@ -138,7 +138,7 @@ TEST_CASE("watched: the target ends it, and eval, inspect and generate take the 
   const Folder folder;
   const std::string run = folder / "run", json = folder / "eval.json";
   // Any accuracy reaches 0; the first of equals stays the best.
-  const Ended ended = gnomon_run(
+  const ProgramEnd ended = gnomon_run(
       train(kWatched + "--target 0 --target-times 3 --learning-rate 0 --keep-last 1", run));
   check_ended(ended, 0);
   CHECK(ended.out.find("stopped at 15 of 60: validation_accuracy has reached 0 in 3 validations in "
@@ -151,17 +151,17 @@ TEST_CASE("watched: the target ends it, and eval, inspect and generate take the 
     return gnomon_run(words("eval --lengths 6 --batches 1 --quiet --checkpoint", checkpoint,
                             "--run", run, "--json", json));
   };
-  const Ended last = eval("last");
+  const ProgramEnd last = eval("last");
   check_ended(last, 0);
   CHECK(last.err == "");
   CHECK(!parse_json(get(json), json).contains("checkpoint"));
-  const Ended best = eval("best");
+  const ProgramEnd best = eval("best");
   check_ended(best, 0);
   CHECK_MESSAGE(best.err.find("/best.safetensors, of step 5, the best validation_accuracy") !=
                     std::string::npos,
                 best.err);
   CHECK(parse_json(get(json), json).at("step") == 5);
-  const Ended numbered = eval("checkpoint-15.safetensors");
+  const ProgramEnd numbered = eval("checkpoint-15.safetensors");
   check_ended(numbered, 0);
   CHECK(numbered.err.find("checkpoint-15.safetensors, of step 15\n") != std::string::npos);
   CHECK(numbered.out == last.out);
@@ -171,7 +171,7 @@ TEST_CASE("watched: the target ends it, and eval, inspect and generate take the 
                                folder / "page.html")),
               0);
   check_ended(gnomon_run(train("--steps 1 --threads 1", folder / "plain")), 0);
-  const Ended none =
+  const ProgramEnd none =
       gnomon_run(words("eval --lengths 6 --checkpoint best --run", folder / "plain"));
   check_ended(none, 2);
   CHECK(none.err.find("which has no best") != std::string::npos);
@@ -181,7 +181,7 @@ TEST_CASE("watched: what cannot be watched is refused before anything is written
   const Folder folder;
   put(folder / "text", std::string(3000, 'a') + std::string(3000, 'b'));
   const auto refused = [&](const std::vector<std::string>& list, const std::string& sentence) {
-    const Ended e = gnomon_run(list);
+    const ProgramEnd e = gnomon_run(list);
     check_ended(e, 2);
     CHECK_MESSAGE(e.err.find(sentence) != std::string::npos, e.err);
     CHECK(!std::filesystem::exists(folder / "run"));

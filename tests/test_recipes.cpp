@@ -34,7 +34,7 @@ TEST_CASE("recipes: each takes a step") {
     if (get(recipe).find("task = ") == std::string::npos)  // the general one
       list.insert(list.end(), {"--task", "copy"});
     list.insert(list.end(), {"--out", folder / "run"});
-    const Ended ended = gnomon_run(list);
+    const ProgramEnd ended = gnomon_run(list);
     CHECK_MESSAGE(ended.code == 0, ended.err);
     ++taken;
   }

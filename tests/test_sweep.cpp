@@ -17,7 +17,7 @@ const std::string kModel =
     "feed-forward = 8\nbatch = 4\nsteps = 8\ncheckpoint-every = 3\neval.lengths = 9,20\n"
     "eval.batches = 1\neval.batch = 4\n";
 
-Ended sweep(const std::string& plan, const std::string& out, const std::string& more = "") {
+ProgramEnd sweep(const std::string& plan, const std::string& out, const std::string& more = "") {
   return gnomon_run(words("sweep " + plan + " --out " + out + " --quiet " + more));
 }
 
@@ -80,7 +80,7 @@ TEST_CASE("sweep: what a plan may not say is refused with its line, and nothing 
   for (const Bad& bad : all) {
     CAPTURE(bad.plan);
     put(folder / "plan.ini", bad.plan);
-    const Ended ended = sweep(folder / "plan.ini", folder / "out");
+    const ProgramEnd ended = sweep(folder / "plan.ini", folder / "out");
     CHECK(ended.code == 2);
     CHECK_MESSAGE(ended.err.find(bad.sentence) != std::string::npos, ended.err, bad.sentence);
     CHECK(!std::filesystem::exists(folder / "out"));
@@ -125,11 +125,11 @@ TEST_CASE("sweep: one plan and one command, again it runs nothing, a new judging
   const Folder folder;
   const std::string plan = folder / "plan.ini", out = folder / "out";
   put(plan, "seeds = 1,2\n[row a]\n" + kModel + "learning-rate = 0.001 ; 0.003\n");
-  const Ended dry = sweep(plan, out, "--dry-run");
+  const ProgramEnd dry = sweep(plan, out, "--dry-run");
   CHECK_MESSAGE(dry.code == 0, dry.err);
   CHECK(dry.out.find("about") != std::string::npos);
   CHECK(!std::filesystem::exists(out));
-  const Ended first = sweep(plan, out);
+  const ProgramEnd first = sweep(plan, out);
   REQUIRE_MESSAGE(first.code == 0, first.err);
   const auto r = record(out, 1);
   CHECK(r.at("length") == 20);
@@ -141,7 +141,7 @@ TEST_CASE("sweep: one plan and one command, again it runs nothing, a new judging
         doctest::Approx((high - low) / std::sqrt(2.0)));
   // The same as by hand.
   const std::string run = out + "/runs/a/learning-rate=0.001/2";
-  const Ended list = sweep(plan, out, "--list");
+  const ProgramEnd list = sweep(plan, out, "--list");
   CHECK(list.out.find("gnomon train --model pointer") != std::string::npos);
   const auto done = nlohmann::json::parse(get(run + "/done.json"));
   CHECK(done.at("status") == "finished");
@@ -155,13 +155,13 @@ TEST_CASE("sweep: one plan and one command, again it runs nothing, a new judging
   CHECK(std::filesystem::last_write_time(run + "/model.safetensors") == at);
   CHECK(get(run + "/eval.json").find("soft") != std::string::npos);
   // Another sweep takes finished runs over.
-  const Ended taken = sweep(plan, folder / "other", "--reuse " + out);
+  const ProgramEnd taken = sweep(plan, folder / "other", "--reuse " + out);
   CHECK_MESSAGE(taken.code == 0, taken.err);
   CHECK(taken.err.find("taken over: a learning-rate=0.001, seed 1") != std::string::npos);
   CHECK(table(folder / "other") == table(out));
   // What is changed is refused, and left alone.
   put(plan, get(plan) + "clip = 2\n");
-  const Ended refused = sweep(plan, out);
+  const ProgramEnd refused = sweep(plan, out);
   CHECK(refused.code == 2);
   CHECK_MESSAGE(refused.err.find("clip = 1 (the plan: 2)") != std::string::npos, refused.err);
 }
@@ -183,14 +183,14 @@ TEST_CASE("sweep: killed at any moment, with one job or two, or two sweeps: the 
       program.send(SIGKILL);
       program.wait();
     }
-    const Ended ended = gnomon_run(words("sweep " + plan + " --quiet " + jobs, "--out", out));
+    const ProgramEnd ended = gnomon_run(words("sweep " + plan + " --quiet " + jobs, "--out", out));
     CHECK_MESSAGE(ended.code == 0, ended.err);
     CHECK(table(out) == whole);
   }
   const std::string out = folder / "two";
   Program one(words("sweep " + plan + " --quiet", "--out", out)),
       two(words("sweep " + plan + " --quiet", "--out", out));
-  const Ended a = one.wait(), b = two.wait();
+  const ProgramEnd a = one.wait(), b = two.wait();
   CHECK_MESSAGE(a.code == 0, a.err);
   CHECK_MESSAGE(b.code == 0, b.err);
   CHECK(table(out) == whole);
@@ -203,7 +203,7 @@ TEST_CASE("sweep: a signal stops the children, saved, and the same command goes 
   Program program(words("sweep " + plan + " --quiet --set steps=2000", "--out", out));
   wait_until(program, [&] { return std::filesystem::exists(out + "/runs/a/1/metrics.jsonl"); });
   program.send(SIGTERM);
-  const Ended ended = program.wait();
+  const ProgramEnd ended = program.wait();
   CHECK(ended.code == 130);
   CHECK(ended.err.find("the same command goes on") != std::string::npos);
   CHECK(std::filesystem::exists(out + "/runs/a/1/checkpoint.safetensors"));
@@ -216,7 +216,7 @@ TEST_CASE("sweep: what fails is said, counted and never hidden, the others compl
   put(plan, "[row good]\n" + kModel +
                 "[row bad]\nlike = good\nlearning-rate = 10\nweight-decay = 1\n" +
                 "steps = 400\nwarmup = 0\nschedule = constant\n[row last]\nlike = good\n");
-  const Ended ended = sweep(plan, out);
+  const ProgramEnd ended = sweep(plan, out);
   CHECK(ended.code == 4);
   CHECK(ended.err.find("failed: bad, seed 1: step ") != std::string::npos);
   CHECK(ended.out.find("0 of 1, 1 failed") != std::string::npos);
@@ -234,6 +234,35 @@ TEST_CASE("sweep: what fails is said, counted and never hidden, the others compl
   CHECK(std::filesystem::last_write_time(out + "/runs/bad/1/done.json") != at);
 }
 
+TEST_CASE(
+    "sweep: a run killed by the system, or too large for memory, is said, the others complete") {
+  const Folder folder;
+  const std::string plan = folder / "plan.ini", out = folder / "out";
+  put(plan, "[row long]\n" + kModel + "[row last]\nlike = long\n");
+  const std::string begin = "sweep " + plan + " --quiet --set steps=400 --out ";
+  REQUIRE(gnomon_run(words(begin + (folder / "whole"))).code == 0);
+  Program program(words(begin + out));
+  while (!std::filesystem::exists(out + "/runs/long/1/metrics.jsonl")) pause_ms(5);
+  program.kill_children();
+  const ProgramEnd ended = program.wait();
+  CHECK_MESSAGE(ended.code == 4, ended.err);
+  CHECK(ended.err.find("failed: long, seed 1: killed, perhaps since memory was short") !=
+        std::string::npos);
+  CHECK(ended.err.find("1 run failed; all others are finished") != std::string::npos);
+  CHECK(record(out, 0).at("n") == 0);
+  CHECK(record(out, 0).at("failed").at(0).at("code") == 137);
+  CHECK(record(out, 2).at("n") == 1);
+  CHECK(gnomon_run(words(begin + out)).code == 0);  // it has not diverged: it goes on
+  CHECK(table(out) == table(folder / "whole"));
+
+  put(plan, "[row small]\n" + kModel + "[row large]\nlike = small\nbatch = 65536\nlength = 4096\n");
+  const ProgramEnd large =
+      shell("ulimit -v 2000000; $gnomon sweep " + plan + " --quiet --out " + (folder / "large"));
+  CHECK_MESSAGE(large.code == 4, large.err);
+  CHECK(large.err.find("failed: large, seed 1: out of memory") != std::string::npos);
+  CHECK(record(folder / "large", 0).at("n") == 1);
+}
+
 TEST_CASE("sweep: chosen on tuning seeds and data, the first of equals, failures cannot win") {
   const Folder folder;
   const std::string plan = folder / "plan.ini", out = folder / "out";
@@ -241,7 +270,7 @@ TEST_CASE("sweep: chosen on tuning seeds and data, the first of equals, failures
                 "tune.clip = 500000 ; 600000\n[row b]\nlike = a\nsteps = 400\nwarmup = 0\n"
                 "schedule = constant\nweight-decay = 1\ntune.clip = 1\n"
                 "tune.learning-rate = 10 ; 0.001\n");
-  const Ended ended = sweep(plan, out);
+  const ProgramEnd ended = sweep(plan, out);
   CHECK_MESSAGE(ended.code == 4, ended.err);  // the candidate that diverged is counted
   const auto lines = split(get(out + "/chosen.jsonl"), '\n');
   const auto a = nlohmann::json::parse(lines.at(0)), b = nlohmann::json::parse(lines.at(1));
@@ -281,7 +310,7 @@ TEST_CASE("sweep: pages are rendered from a ledger, and a wrong digit, option or
     const size_t at = changed.find(from);
     REQUIRE(at != changed.npos);
     put(file, changed.replace(at, from.size(), to));
-    const Ended ended = render("check");
+    const ProgramEnd ended = render("check");
     CHECK(ended.code == code);
     CHECK_MESSAGE(ended.err.find(sentence) != std::string::npos, ended.err);
     put(file, before);
@@ -307,7 +336,7 @@ TEST_CASE("sweep: the project's pages are what its ledgers say, of the plans as 
            {"results", "models/RESULTS.md"}, {"ablation", "nn/pointer/README.md"}}) {
     CAPTURE(page);
     const std::string name = root + "tools/plans/" + plan;
-    const Ended ended = gnomon_run(
+    const ProgramEnd ended = gnomon_run(
         words("sweep " + name + ".ini --ledger " + name + ".jsonl --check", root + page));
     CHECK_MESSAGE(ended.code == 0, ended.err);
     CHECK(get(root + page).find("<!-- sweep " + plan + " ") != std::string::npos);

@@ -24,6 +24,7 @@ struct Row {
 
 std::vector<Row> rows() {
   static const TemporaryFile kNoise(noise(200'000));
+  static const DigitSums kSums;
   return {
       {"copy", {{"payload", "8"}}, 21, 477176465966134720u},
       {"copy", {{"payload", "5"}, {"symbols", "3"}, {"gap-symbols", "4"}}, 40, 104639585490791363u},
@@ -61,6 +62,7 @@ std::vector<Row> rows() {
        12,
        11224321173297516584u,
        false},
+      {"sequences", {{"folder", kSums.path()}}, 12, 3119358089677593644u, false},
       {"text", {{"file", kNoise.path}}, 24, 11218593587333677626u},
   };
 }

@@ -66,7 +66,7 @@ std::string groups_table(const Comparison& all) {
       if (all.runs[i].status == RunStatus::finished)
         values.push_back(length > 0 ? all.runs[i].judged_at("token_accuracy", length)
                                     : all.runs[i].last("accuracy"));
-    const Spread s = spread_of(values);
+    const SeedSpread s = spread_of(values);
     cells.push_back({group.label,
                      s.n == group.runs.size() ? fmt::format("{}", s.n)
                                               : fmt::format("{} of {}", s.n, group.runs.size()),

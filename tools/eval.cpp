@@ -25,8 +25,11 @@ struct EvalConfig {
     Fields& f = options.group("options");
     f.text("run", run, "directory of the trained run");
     declare_checkpoint(f, checkpoint);
-    f.text("lengths", lengths, "separated by commas, counted as the task counts them");
-    f.integer("batches", plan.batches, 1, 1'000'000, "batches for each length");
+    f.text("lengths", lengths,
+           "separated by commas, counted as the task counts them; where test sequences are a list, "
+           "all that there are");
+    f.integer("batches", plan.batches, 0, 1'000'000,
+              "batches for each length; 0: 20, or all where test sequences are a list");
     f.integer("batch", plan.batch, 0, 1 << 20,
               "sequences a batch; 0: as many as make about 16384 tokens");
     f.integer("seed", plan.seed, 0, std::numeric_limits<size_t>::max(), "of the test data");

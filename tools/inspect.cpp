@@ -48,8 +48,20 @@ Batch typed(const std::vector<int32_t>& tokens) {
   return batch;
 }
 
+/// The training length, or the longest of listed tests that is not longer.
+size_t default_length(const Task& task, size_t trained) {
+  const auto listed = task.listed_lengths();  // ascending
+  if (listed.empty()) return trained;
+  const auto above = std::ranges::upper_bound(listed, trained);
+  return above == listed.begin() ? listed[0] : above[-1];
+}
+
 std::vector<size_t> default_lengths(const Task& task, size_t trained, size_t longest) {
-  std::vector<size_t> lengths;
+  std::vector<size_t> lengths = task.listed_lengths();
+  if (!lengths.empty()) {
+    std::erase_if(lengths, [&](size_t N) { return N > std::min(longest, kLongestMeasured); });
+    return lengths;
+  }
   for (const size_t length : {trained, 4 * trained, 16 * trained}) {
     try {
       const size_t N = task.test_batch(1, length, Random(1)).tokens.shape()[1];
@@ -80,17 +92,18 @@ Exit inspect(const Words& words) {
   const Task& task = run.task();
   const TrainingConfig& training = experiment->training;
 
-  Inspection inspection{.run = config.run,
-                        .model = experiment->names.model,
-                        .task = experiment->names.task,
-                        .config = read_file(config.run + "/config.ini", 1 << 20),
-                        .parameters = model->parameter_count(),
-                        .length = config.length ? config.length : training.length,
-                        .temperature = training.temperature.final_temperature,
-                        .metrics = read_metrics(config.run + "/metrics.jsonl")};
+  Inspection inspection{
+      .run = config.run,
+      .model = experiment->names.model,
+      .task = experiment->names.task,
+      .config = read_file(config.run + "/config.ini", 1 << 20),
+      .parameters = model->parameter_count(),
+      .length = config.length ? config.length : default_length(task, training.length),
+      .temperature = training.temperature.final_temperature,
+      .metrics = read_metrics(config.run + "/metrics.jsonl")};
   const auto sample = [&]() -> Batch {
     if (!config.text.empty()) return typed(Spelling(task).tokens(typed_text(config.text), "text"));
-    task.check_length(inspection.length);
+    if (task.listed_lengths().empty()) task.check_length(inspection.length);
     return task.test_batch(1, inspection.length,
                            Random(config.seed).split("inspect").split(inspection.length));
   }();
@@ -101,11 +114,16 @@ Exit inspect(const Words& words) {
   const auto lengths = config.lengths.empty()
                            ? default_lengths(task, training.length, model->longest())
                            : parse_lengths(config.lengths, task);
+  const bool listed = !task.listed_lengths().empty();
   EvaluationPlan plan;
-  plan.batches = config.batches, plan.seed = config.seed;
+  plan.seed = config.seed;
   inspection.exact = !task.in_bits_per_byte();
-  for (const size_t length : lengths)
+  for (const size_t length : lengths) {
+    plan.batches = 0;  // all of them, where they are a list
+    if (const size_t all = batches_at(task, length, plan); !listed || config.batches < all)
+      plan.batches = config.batches;
     inspection.accuracy.push_back(evaluate_at(*model, task, length, plan, [](auto&) {}));
+  }
   inspect_sample(*model, task, sample, inspection);
 
   hand_out("", {{json, [&] { return inspection_json(inspection) + "\n"; }},

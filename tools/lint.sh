@@ -83,6 +83,11 @@ having code 'xt::linalg\b' | fault "xt::linalg returns wrong shapes: use core/ge
 having code 'xt::load_npy\b' | fault "xt::load_npy trusts hostile files: use safetensors"
 having code 'TEST_CASE\("[^"]*;' |
   fault "a ';' in the name of a test: ctest cuts the name there and runs nothing; use a comma"
+# Two types of one name link without a word, and the program then runs either's inline functions.
+having code '(?<=:)(struct|class) \w+( final)?( : [^;]*)? \{' | grep -E '^[^:]*\.hpp:[0-9]+:(struct|class)' | awk -F: '{
+    name = $3; sub(/^(struct|class) /, "", name); sub(/[ ].*/, "", name)
+    if (seen[name]++) print }' |
+  fault "a type of this name stands in another header: give it a name of its own"
 cat "$work/cmake" "$work/code" "$work/shell" >"$work/flags"
 having flags '-ff[a]st-math|"f[a]st-math"|-Of[a]st|-fun[s]afe-math' |
   fault "fast-math breaks NaN checks and bit-equal results: leave it off"

@@ -2,6 +2,7 @@
 #include "core/base/registry.hpp"
 #include "models/sequence_model.hpp"
 #include "nn/pointer/candidates/source.hpp"
+#include "tasks/sequence_folder.hpp"
 #include "tasks/task.hpp"
 #include "tools/commands.hpp"
 #include "tools/output.hpp"
@@ -30,13 +31,38 @@ const Registration<Command> kModels{
                   "--help\n",
                   lines<ModelKind>());
     })};
-const Registration<Command> kTasks{
-    "tasks", "what it can be trained on", command(Place::lists, [](const Words& words) {
-      return list(words,
-                  "usage: gnomon tasks\nOptions of one: gnomon train --model MODEL --task NAME "
-                  "--help\n",
-                  lines<Task>());
-    })};
+
+struct TasksConfig {
+  std::string check, overlap = "refused";
+  void declare(Options& options) {
+    Fields& f = options.group("options");
+    f.text("check", check, "folder of sequences that is read and judged instead: tasks/README.md");
+    f.choice("overlap", overlap, {"refused", "allowed"},
+             "with --check: lines that stand in the training part and in another");
+  }
+};
+
+Exit tasks(const Words& words) {
+  TasksConfig config;
+  if (!read_words(words,
+                  "usage: gnomon tasks [--check FOLDER]\nOptions of one: gnomon train --model "
+                  "MODEL --task NAME --help\n",
+                  config))
+    return Exit::ok;
+  if (config.check.empty()) {
+    if (config.overlap != "refused") fail_option("overlap", "belongs to --check");
+    print(lines<Task>());
+    return Exit::ok;
+  }
+  const SequenceFolder folder(config.check, config.overlap == "allowed");
+  print(folder.described());
+  for (const std::string& warning : folder.warnings())
+    complain(fmt::format("warning: {}: {}", config.check, warning));
+  return Exit::ok;
+}
+
+const Registration<Command> kTasks{"tasks", "what it can be trained on; judges a folder of yours",
+                                   command(Place::lists, tasks)};
 const Registration<Command> kVariants{
     "variants", "kinds of mixer, and the sources of pointer candidates",
     command(Place::lists, [](const Words& words) {

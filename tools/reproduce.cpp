@@ -11,12 +11,14 @@
 #include "models/sequence_model.hpp"
 #include "tools/commands.hpp"
 #include "tools/embedded.hpp"
+#include "tools/engine.hpp"
 #include "tools/inspect/inspection.hpp"
 #include "tools/output.hpp"
 #include "tools/reproduce/document.hpp"
-#include "tools/reproduce/workshop.hpp"
+#include "tools/sweep/sweep.hpp"
 #include "tools/training/options.hpp"
 
+GNOMON_EMBED(gnomon_reproduction, "/tools/plans/reproduction.ini");
 GNOMON_EMBED(gnomon_recipe_pointer, "/tools/recipes/demo-pointer-copy.ini");
 GNOMON_EMBED(gnomon_recipe_transformer, "/tools/recipes/demo-transformer-copy.ini");
 GNOMON_EMBED(gnomon_recipe_control, "/tools/recipes/control-copy.ini");
@@ -26,17 +28,19 @@ namespace {
 
 constexpr const char* kReproduceUsage =
     "usage: gnomon reproduce [--quick] [--out DIR]\n"
-    "Trains and measures what the paper reports; writes reproduction.md and reproduction.html.\n"
-    "What is interrupted goes on with the same command.\n";
+    "Trains and measures what the paper reports, by a plan that it writes into the folder; writes\n"
+    "reproduction.md and reproduction.html. What is interrupted goes on with the same command.\n";
 
 struct ReproduceConfig {
-  std::string out = "runs/reproduction";
+  std::string out;
   bool quick = false, quiet = false;
   size_t seeds = 0, steps = 0, longest = 0;
 
   void declare(Options& options) {
     Fields& f = options.group("options");
-    f.text("out", out, "directory of the runs and the report");
+    f.text("out", out,
+           "folder of the sweep and the report; default: runs/reproduction, or with --quick "
+           "runs/reproduction-quick");
     f.flag("quick", quick, "two seeds and shorter measurements: about ten minutes on two cores");
     f.integer("seeds", seeds, 0, 100, "how many; 0: 2 with --quick, else 3");
     f.integer("steps", steps, 0, 1'000'000'000,
@@ -45,39 +49,18 @@ struct ReproduceConfig {
               "longest sequence to be timed; 0: 2048 with --quick, else 8192");
     f.flag("quiet", quiet, "does not say what runs");
   }
+  /// With what --quick means in place of zeros.
+  ReproduceConfig resolved() const {
+    ReproduceConfig c = *this;
+    if (c.out.empty()) c.out = quick ? "runs/reproduction-quick" : "runs/reproduction";
+    if (c.seeds == 0) c.seeds = quick ? 2 : 3;
+    if (c.longest == 0) c.longest = quick ? 2048 : 8192;
+    return c;
+  }
 };
 
 using Table = std::vector<std::vector<std::string>>;
 
-/// A row of the copying table: what is trained, by which recipe with which changes.
-struct Contestant {
-  std::string name, label, recipe;
-  Words changes;
-};
-const std::vector<Contestant> kContestants{
-    {"pointer", "pointers among K candidates", "demo-pointer-copy", {}},
-    {"dense",
-     "the paper's formula and recipe: argmax over all, the chain in the query, Gumbel noise at "
-     "temperature 1",
-     "demo-pointer-copy",
-     {"--sources", "dense", "--encode", "index", "--selection", "gumbel", "--temperature", "1",
-      "--final-temperature", "1"}},
-    {"transformer", "transformer, rotary", "demo-transformer-copy", {}},
-    {"transformer-alibi",
-     "transformer, ALiBi (the best of 8 tuned on another seed)",
-     "demo-transformer-copy",
-     {"--position", "alibi", "--learning-rate", "0.001"}},
-    {"longformer",
-     "Longformer: window 128, 4 first tokens",
-     "demo-transformer-copy",
-     {"--model", "longformer"}},
-    {"self-gather", "control: self-gather", "control-copy", {}},
-    {"rounded-position",
-     "control: rounded position",
-     "control-copy",
-     {"--mixers", "rounded-position"}},
-    {"uniform", "control: uniform softmax", "control-copy", {"--mixers", "uniform"}},
-};
 const std::map<std::string, std::string> kRecipes{
     {"demo-pointer-copy", {GNOMON_EMBEDDED(gnomon_recipe_pointer)}},
     {"demo-transformer-copy", {GNOMON_EMBEDDED(gnomon_recipe_transformer)}},
@@ -103,71 +86,78 @@ Json json_file(const std::string& path) {
                     {.bytes = size_t{1} << 28, .depth = 8});
 }
 
+/// The commands beside the runs, as sections of a plan.
+std::string commands(const ReproduceConfig& config) {
+  std::string timed;
+  for (size_t length = 256; length <= config.longest; length *= 2)
+    timed += (timed.empty() ? "" : ",") + std::to_string(length);
+  if (timed.empty()) timed = std::to_string(config.longest);
+  // N x N scores of 8 heads at 8,192: 2 GB in every layer, and as much for the gradients.
+  const std::string composed = config.longest < 2048 ? timed : "256,512,1024,2048";
+  std::string text;
+  const auto add = [&](const std::string& name, const std::string& words) {
+    text += fmt::format("\n[command {0}]\nwords = {1} --json @/{0}.json\nresult = {0}.json\n", name,
+                        words);
+  };
+  add("bench",
+      fmt::format("bench --models transformer,pointer,longformer --lengths {} --repeats {}", timed,
+                  config.quick ? 3 : 9));
+  add("bench-composed",
+      fmt::format(
+          "bench --models transformer,pointer --attention composed --lengths {} --repeats 3",
+          composed));
+  for (const char* name : {"pointer", "dense", "self-gather", "rounded-position"})
+    for (const char* length : {"40", "2048"})
+      add(fmt::format("{}-{}", name, length),
+          fmt::format("inspect --run @/runs/{}/1 --length {} --lengths 40 --batches 1", name,
+                      length));
+  return text;
+}
+
+/// Writes the plan and its recipes; returns the plan's name.
+std::string written_plan(const ReproduceConfig& config) {
+  for (const char* folder : {"/plans", "/recipes"}) create_folder(config.out + folder);
+  for (const auto& [name, text] : kRecipes)
+    atomic_write(config.out + "/recipes/" + name + ".ini", {text});
+  const std::string path = config.out + "/plans/reproduction.ini";
+  atomic_write(path, {std::string(GNOMON_EMBEDDED(gnomon_reproduction)), commands(config)});
+  return path;
+}
+
+/// What --quick and --steps mean, as words for the sweep.
+std::vector<std::string> sets(const ReproduceConfig& config) {
+  if (config.steps) return {fmt::format("steps={}", config.steps), "eval.batches=1"};
+  if (config.quick) return {"eval.batches=4"};
+  return {};
+}
+
+std::string seeds(const ReproduceConfig& config) {
+  std::string all;
+  for (size_t seed = 1; seed <= config.seeds; ++seed)
+    all += (all.empty() ? "" : ",") + std::to_string(seed);
+  return all;
+}
+
 class Reproduction {
  public:
   explicit Reproduction(const ReproduceConfig& config)
       : config_(config),
-        seeds_(config.seeds   ? config.seeds
-               : config.quick ? 2
-                              : 3),
-        shop_(config.out) {
-    create_folder(shop_.file("recipes"));
-    for (const auto& [name, text] : kRecipes)
-      atomic_write(shop_.file("recipes/" + name + ".ini"), {text});
-    for (size_t length = 256; length <= longest(); length *= 2)
-      timed_ += (timed_.empty() ? "" : ",") + std::to_string(length);
-    if (timed_.empty()) timed_ = std::to_string(longest());
-    const std::string repeats = config.quick ? "3" : "9";
-    shop_.plan({"bench", "--models", "transformer,pointer,longformer", "--lengths", timed_,
-                "--repeats", repeats, "--json", "@/bench.json"},
-               "bench.json");
-    // N x N scores of 8 heads at 8,192: 2 GB in every layer, and as much for the gradients.
-    std::string composed = "256,512,1024,2048";
-    if (longest() < 2048) composed = timed_;
-    shop_.plan({"bench", "--models", "transformer,pointer", "--attention", "composed", "--lengths",
-                composed, "--repeats", "3", "--json", "@/bench-composed.json"},
-               "bench-composed.json");
-    std::string distances = kTrained;
-    for (const size_t distance : kDistances) distances += "," + std::to_string(distance);
-    for (const Contestant& c : kContestants)
-      for (size_t seed = 1; seed <= seeds_; ++seed) {
-        Words training{"--config", "@/recipes/" + c.recipe + ".ini"};
-        training.insert(training.end(), c.changes.begin(), c.changes.end());
-        training.insert(training.end(), {"--seed", std::to_string(seed)});
-        if (config.steps)
-          training.insert(training.end(), {"--steps", std::to_string(config.steps)});
-        shop_.plan_run(run(c, seed), training,
-                       {"--lengths", distances, "--batches",
-                        config.steps   ? "1"
-                        : config.quick ? "4"
-                                       : "16"});
-      }
-    for (const char* name : {"pointer", "dense", "self-gather", "rounded-position"})
-      for (const char* length : {"40", "2048"})
-        shop_.plan(
-            {"inspect", "--run", fmt::format("@/{}-1", name), "--length", length, "--lengths", "40",
-             "--batches", "1", "--json", fmt::format("@/{}-1/{}.json", name, length)},
-            fmt::format("{}-1/{}.json", name, length));
-  }
+        plan_(written_plan(config), sets(config), seeds(config)),
+        sweep_(plan_, config.out) {}
 
   void work() {
-    for (const char* name : {"reproduction.md", "reproduction.html"}) OutputFile(shop_.file(name));
-    shop_.work(config_.quiet);
+    for (const char* name : {"reproduction.md", "reproduction.html"}) OutputFile(sweep_.file(name));
+    sweep_.work({.threads = default_threads(), .fail_fast = true, .quiet = config_.quiet});
     write();
   }
 
  private:
-  static std::string run(const Contestant& c, size_t seed) {
-    return fmt::format("{}-{}", c.name, seed);
-  }
-  size_t longest() const { return config_.longest ? config_.longest : config_.quick ? 2048 : 8192; }
-
   void write() {
     Document report("What the Pointer paper reports, and what is measured here");
     report.paragraph(fmt::format(
         "Paper: arXiv 2508.02631. {} seeds; mean (lowest - highest). Pointers are hard. Every "
         "figure of ours comes from the commands at the end, run on this machine.",
-        seeds_));
+        config_.seeds));
     const auto at_2048 = copying(report);
     curve(report);
     const bool quiet = efficiency(report);
@@ -177,12 +167,20 @@ class Reproduction {
     sizes(report);
     verdict(report, at_2048, quiet);
     report.heading("The commands");
-    report.commands(shop_.lines());
-    const OutputFile markdown(shop_.file("reproduction.md")), html(shop_.file("reproduction.html"));
+    std::string whole =
+        fmt::format("gnomon sweep {} --out {} --seeds {}", gnomon::quoted(plan_.path),
+                    gnomon::quoted(config_.out), seeds(config_));
+    for (const std::string& set : sets(config_)) whole += " --set " + set;
+    report.paragraph("All of them:");
+    report.commands({whole});
+    report.paragraph("which are:");
+    report.commands(sweep_.commands());
+    const OutputFile markdown(sweep_.file("reproduction.md")),
+        html(sweep_.file("reproduction.html"));
     hand_out(
         "", {{markdown, [&] { return report.markdown(); }}, {html, [&] { return report.html(); }}});
-    print(fmt::format("'{}' and '{}'\n", shop_.file("reproduction.md"),
-                      shop_.file("reproduction.html")));
+    print(fmt::format("'{}' and '{}'\n", sweep_.file("reproduction.md"),
+                      sweep_.file("reproduction.html")));
   }
 
   /// Returns the mean accuracy of every contestant at 2,048.
@@ -198,20 +196,21 @@ class Reproduction {
     rows.push_back({"the paper: transformer", "-", "5.38 %", "4.25 %", "4.88 %", "4.75 %"});
     Table exact{rows[0]};
     std::map<std::string, double> at_2048;
-    for (const Contestant& c : kContestants) {
+    for (const PlanLine& line : plan_.lines) {
       std::vector<std::vector<double>> right(rows[0].size() - 1), whole(right.size());
-      for (size_t seed = 1; seed <= seeds_; ++seed) {
-        const Json results = json_file(shop_.file(run(c, seed) + "/eval.json")).at("results");
+      for (const Run& run : sweep_.reported()) {
+        if (run.line != &line) continue;
+        const Json results = json_file(run.file("eval.json")).at("results");
         for (size_t i = 0; i < right.size(); ++i) {
           right[i].push_back(results.at(i).at("token_accuracy"));
           whole[i].push_back(results.at(i).at("exact_match"));
         }
       }
-      rows.push_back({c.label}), exact.push_back({c.label});
+      rows.push_back({line.label}), exact.push_back({line.label});
       for (size_t i = 0; i < right.size(); ++i)
         rows.back().push_back(spread(right[i])), exact.back().push_back(spread(whole[i]));
       for (const double share : right.back())
-        at_2048[c.name] += share / static_cast<double>(seeds_);
+        at_2048[line.row] += share / static_cast<double>(config_.seeds);
     }
     report.table(rows);
     report.paragraph("Sequences without a fault:");
@@ -224,10 +223,11 @@ class Reproduction {
 
   void curve(Document& report) const {
     report.heading("The loss in training");
-    std::vector<Curve> curves;
+    std::vector<LineOfPlot> curves;
     for (const char* name : {"pointer", "dense", "transformer"}) {
-      Curve c{name, {}, {}};
-      for (const Metric& m : read_metrics(shop_.file(fmt::format("{}-1/metrics.jsonl", name))))
+      LineOfPlot c{name, {}, {}};
+      for (const Metric& m :
+           read_metrics(sweep_.file(fmt::format("runs/{}/1/metrics.jsonl", name))))
         c.x.push_back(static_cast<double>(m.step)), c.y.push_back(m.loss);
       curves.push_back(c);
     }
@@ -245,8 +245,8 @@ class Reproduction {
   /// Are the speeds of this report figures to go by?
   bool efficiency(Document& report) const {
     report.heading("Speed");
-    const Json fused = json_file(shop_.file("bench.json")),
-               composed = json_file(shop_.file("bench-composed.json"));
+    const Json fused = json_file(sweep_.file("bench.json")),
+               composed = json_file(sweep_.file("bench-composed.json"));
     const std::map<size_t, std::pair<const char*, const char*>> paper{
         {256, {"0.48", "14446 / 30320"}},
         {512, {"0.83", "34914 / 29427"}},
@@ -296,7 +296,7 @@ class Reproduction {
     report.heading("How far the pointers reach");
     Table rows{{"run, layer", "mean hop", "median", "longest", "self", "under 16", "16 and more"}};
     for (const char* name : {"pointer", "dense"}) {
-      const Json all = json_file(shop_.file(fmt::format("{}-1/2048.json", name)));
+      const Json all = json_file(sweep_.file(fmt::format("{}-2048.json", name)));
       for (const Json& layer : all.at("layers")) {
         const Json& hops = layer.at("heads").at(0).at("hops");
         const auto share = [&](const char* of) { return percent(hops.at(of).get<double>()); };
@@ -322,7 +322,7 @@ class Reproduction {
              {"dense", "the paper's recipe"},
              {"self-gather", "self-gather"},
              {"rounded-position", "rounded position"}}) {
-      const Json all = json_file(shop_.file(name + "-1/40.json"));
+      const Json all = json_file(sweep_.file(name + "-40.json"));
       pictures +=
           map_svg(all.at("layers").back().at("heads").at(0).at("to").get<std::vector<int>>(),
                   title) +
@@ -427,15 +427,14 @@ class Reproduction {
   }
 
   const ReproduceConfig config_;
-  const size_t seeds_;
-  Workshop shop_;
-  std::string timed_;
+  const Plan plan_;
+  Sweep sweep_;
 };
 
 Exit reproduce(const Words& words) {
   ReproduceConfig config;
   if (!read_words(words, kReproduceUsage, config)) return Exit::ok;
-  Reproduction(config).work();
+  Reproduction(config.resolved()).work();
   return Exit::ok;
 }
 

@@ -11,6 +11,7 @@
 #include "tools/progress.hpp"
 #include "tools/sweep/ledger.hpp"
 #include "tools/sweep/text.hpp"
+#include "tools/training/machines.hpp"
 
 namespace gnomon {
 namespace {
@@ -76,22 +77,6 @@ bool page(const Plan& plan, const SweepConfig& config) {
   return same;
 }
 
-void print_commands(const Sweep& sweep) {
-  std::string text;
-  for (const std::vector<Run>& runs : {sweep.tuning(), sweep.reported()})
-    for (const Run& run : runs) {
-      const auto add = [&](const char* command, const std::vector<std::string>& words) {
-        text += std::string("gnomon ") + command;
-        for (const std::string& word : words) text += " " + quoted(word);
-      };
-      add("train", run.train);
-      text += " --out " + quoted(run.folder) + "\n";
-      add("eval", run.judge);
-      text += " --run " + quoted(run.folder) + " --json " + quoted(run.file("eval.json")) + "\n";
-    }
-  print(text);
-}
-
 void print_dry_run(const Plan& plan, const Sweep& sweep,
                    const std::map<const PlanLine*, double>& rehearsed, size_t jobs) {
   struct Count {
@@ -140,32 +125,51 @@ void print_dry_run(const Plan& plan, const Sweep& sweep,
                     clock_text(total / static_cast<double>(jobs)), jobs));
 }
 
+/// Whatever precedes the work: nothing is written before all is known to be right.
+void prepare(Sweep& sweep, const SweepConfig& config, size_t threads) {
+  if (config.retry != "none") sweep.retry(config.retry == "failed", config.retry == "stale");
+  if (!config.reuse.empty()) sweep.reuse(config.reuse);
+  sweep.rehearse(threads);
+}
+
 Exit run(const Plan& plan, const SweepConfig& config) {
   const size_t cores = default_threads(), jobs = config.jobs ? config.jobs : cores;
   const size_t threads =
       config.threads ? config.threads : std::max<size_t>(1, cores / std::max<size_t>(1, jobs));
-  Sweep sweep(plan, config.out);
-  if (config.list) {
-    print_commands(sweep);
+  if (config.list || config.dry_run) {
+    if (!Machines::is_first()) return Exit::ok;
+    Sweep sweep(plan, config.out);
+    if (config.list)
+      print(fmt::format("{}\n", fmt::join(sweep.commands(), "\n")));
+    else
+      print_dry_run(plan, sweep, sweep.rehearse(threads), jobs);
     return Exit::ok;
   }
-  if (config.dry_run) {
-    print_dry_run(plan, sweep, sweep.rehearse(threads), jobs);
-    return Exit::ok;
-  }
-  if (config.retry != "none") sweep.retry(config.retry == "failed", config.retry == "stale");
-  if (!config.reuse.empty()) sweep.reuse(config.reuse);
-  sweep.rehearse(threads);
-  const size_t failed = sweep.work({jobs, threads, config.fail_fast, config.quiet});
-  const std::vector<Record> records = sweep.records();
+  // The processes of mpirun share the folder as two sweeps would: by its claims.
+  const Machines& machines = Machines::world();
+  if (machines.count() > 1 && config.fail_fast)
+    fail_option("fail-fast", "does not go with mpirun, whose processes do not wait for each other");
+  std::optional<Sweep> sweep;
+  machines.together([&] {
+    if (machines.rank() > 0) return;
+    sweep.emplace(plan, config.out);
+    prepare(*sweep, config, threads);
+  });
+  machines.together([&] {
+    if (machines.rank() > 0) sweep.emplace(plan, config.out);
+  });
+  const size_t failed =
+      sweep->work({jobs, threads, config.fail_fast, config.quiet, machines.rank() == 0});
+  if (machines.rank() > 0) return Exit::ok;  // the first tells, of all runs
+  const std::vector<Record> records = sweep->records();
   if (!config.ledger.empty()) {
     Ledger ledger(plan, config.ledger);
     ledger.merge(records);
     atomic_write(config.ledger, {ledger.text()});
   }
   print(as_markdown(records));
-  print(fmt::format("\n'{}', .csv, .jsonl; each run: '{}'\n", sweep.file("table.md"),
-                    sweep.file("runs.csv")));
+  print(fmt::format("\n'{}', .csv, .jsonl; each run: '{}'\n", sweep->file("table.md"),
+                    sweep->file("runs.csv")));
   if (!failed) return Exit::ok;
   throw Ended(Exit::diverged, fmt::format("{} run{} failed; all others are finished", failed,
                                           failed == 1 ? "" : "s"));
@@ -183,6 +187,7 @@ Exit sweep(const Words& words) {
     if (config.out.empty()) fail(Fault::option, "--out is missing: the folder of the sweep");
     return run(plan, config);
   }
+  if (!Machines::is_first()) return Exit::ok;
   if (config.ledger.empty()) fail(Fault::option, "--ledger is missing: the file of the records");
   if (!config.write.empty() && !config.check.empty())
     fail_option("check", "does not go with --write");
@@ -190,7 +195,7 @@ Exit sweep(const Words& words) {
 }
 
 const Registration<Command> kSweep{"sweep", "a plan of experiments: rows, seeds, tuning; tables",
-                                   command(Place::training, sweep)};
+                                   command(Place::training, sweep, true)};
 
 }  // namespace
 }  // namespace gnomon

@@ -94,10 +94,10 @@ Curve reduced(const Curve& curve, size_t most);
 Curve thinned(const Curve& curve, size_t most);
 
 /// Mean, deviation (n - 1), lowest and highest of what is known.
-struct Spread {
+struct SeedSpread {
   size_t n = 0;
   double mean = kUnknown, deviation = kUnknown, low = kUnknown, high = kUnknown;
 };
-Spread spread_of(const std::vector<double>& values);
+SeedSpread spread_of(const std::vector<double>& values);
 
 }  // namespace gnomon

@@ -87,7 +87,7 @@ Band by_length(const Comparison& all, const std::vector<size_t>& runs, const std
   for (const auto& [length, found] : values) most = std::max(most, found.size());
   Band band;
   for (const auto& [length, found] : values) {
-    const Spread s = spread_of(found);
+    const SeedSpread s = spread_of(found);
     band.x.push_back(static_cast<double>(length)), band.mean.push_back(s.mean);
     band.low.push_back(s.low), band.high.push_back(s.high), band.n.push_back(s.n);
   }
@@ -131,7 +131,7 @@ void scattered(const Comparison& all, const std::vector<NamedGroup>& groups, Fig
       if (std::isfinite(y)) ys.push_back(y);
       xs.push_back(figure.x == "parameters" ? run.parameters : run.judged_at(figure.x, length));
     }
-    const Spread x = spread_of(xs), y = spread_of(ys);
+    const SeedSpread x = spread_of(xs), y = spread_of(ys);
     if (x.n > 0 && y.n > 0 && x.mean > 0)
       figure.lines.push_back({label, {{x.mean}, {y.mean}, {y.low}, {y.high}, {y.n}}});
   }

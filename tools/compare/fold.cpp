@@ -167,7 +167,7 @@ Band band_of(const std::vector<Curve>& given, bool log_x) {
       values.push_back(interpolated(c, x));
       running += x <= c.step.back();
     }
-    const Spread spread = spread_of(values);
+    const SeedSpread spread = spread_of(values);
     band.x.push_back(x), band.mean.push_back(spread.mean);
     band.low.push_back(spread.low), band.high.push_back(spread.high);
     band.n.push_back(running);
@@ -214,8 +214,8 @@ Curve thinned(const Curve& curve, size_t most) {
   return few;
 }
 
-Spread spread_of(const std::vector<double>& values) {
-  Spread s;
+SeedSpread spread_of(const std::vector<double>& values) {
+  SeedSpread s;
   double sum = 0, squares = 0;
   for (const double v : values) {
     if (!std::isfinite(v)) continue;

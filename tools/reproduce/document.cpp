@@ -100,10 +100,10 @@ std::string Document::html() const {
   return text + "</body>\n</html>\n";
 }
 
-std::string curves_svg(const std::vector<Curve>& curves) {
+std::string curves_svg(const std::vector<LineOfPlot>& curves) {
   constexpr double kWidth = 720, kHeight = 320, kLeft = 48, kBelow = 28, kAbove = 28;
   double x_top = 1, y_top = 0;
-  for (const Curve& c : curves) {
+  for (const LineOfPlot& c : curves) {
     for (const double x : c.x) x_top = std::max(x_top, x);
     for (const double y : c.y) y_top = std::max(y_top, y);
   }
@@ -122,7 +122,7 @@ std::string curves_svg(const std::vector<Curve>& curves) {
   svg += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{:.0f}</text>", kWidth - 10,
                      kHeight - 8, x_top);
   for (size_t i = 0; i < curves.size(); ++i) {
-    const Curve& c = curves[i];
+    const LineOfPlot& c = curves[i];
     std::string points;
     for (size_t p = 0; p < c.x.size(); ++p)
       points += fmt::format("{:.1f},{:.1f} ", x(c.x[p]), y(c.y[p]));

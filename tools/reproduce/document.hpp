@@ -30,11 +30,11 @@ class Document {
 };
 
 /// Curves over a common axis, as SVG: the points of each, its name, its colour (0, 1, ...).
-struct Curve {
+struct LineOfPlot {
   std::string name;
   std::vector<double> x, y;
 };
-std::string curves_svg(const std::vector<Curve>& curves);
+std::string curves_svg(const std::vector<LineOfPlot>& curves);
 
 /// Where every token points, token down, target across, as SVG; -1: nothing.
 std::string map_svg(const std::vector<int>& to, const std::string& title);

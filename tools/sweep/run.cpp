@@ -75,7 +75,8 @@ RunStatus state_of(const Run& run) {
   auto now = options_of(run.resolved.ini, path), then = options_of(ini, path);
   const auto done = done_of(run);
   const bool known = done && !word(*done, "data").empty();
-  if (known) now.erase("file"), then.erase("file");  // it may lie elsewhere now
+  if (known)  // it may lie elsewhere now
+    for (const char* name : {"file", "folder"}) now.erase(name), then.erase(name);
   std::vector<std::string> changes;
   for (const auto& [name, value] : now)
     if (then[name] != value)

@@ -19,6 +19,7 @@ namespace gnomon {
 struct RunnerOptions {
   size_t jobs = 1, threads = 1;  ///< of each
   bool fail_fast = false, quiet = false;
+  bool commands = true;  ///< runs the plan's commands; of several processes one does
 };
 
 /// A lock for each name in one file of the folder.

@@ -176,6 +176,24 @@ std::vector<Record> Sweep::records() const {
   return all;
 }
 
+std::vector<std::string> Sweep::commands() const {
+  std::vector<std::string> all;
+  const auto add = [&](std::vector<std::string> words) {
+    for (std::string& word : words) word = gnomon::quoted(word);
+    all.push_back(fmt::format("gnomon {}", fmt::join(words, " ")));
+  };
+  for (const std::vector<Run>& runs : {tuning_, reported()})
+    for (const Run& run : runs) {
+      std::vector<std::string> train = run.train, judge = run.judge;
+      train.insert(train.begin(), "train"), judge.insert(judge.begin(), "eval");
+      train.insert(train.end(), {"--out", run.folder});
+      judge.insert(judge.end(), {"--run", run.folder, "--json", run.file("eval.json")});
+      add(train), add(judge);
+    }
+  for (const PlanCommand& command : plan_.commands) add(words_of(command));
+  return all;
+}
+
 std::map<const PlanLine*, double> Sweep::rehearse(size_t threads) {
   std::map<const PlanLine*, double> seconds;
   std::set<const PlanLine*> begun;
@@ -257,17 +275,21 @@ void Sweep::reuse(const std::string& other) {
   choose();
 }
 
-void Sweep::run_command(const PlanCommand& command, Runner& runner) {
+std::vector<std::string> Sweep::words_of(const PlanCommand& command) const {
   std::vector<std::string> words;
-  for (std::string word : split(command.words, ' '))
+  for (const std::string& word : split(command.words, ' '))
     if (!word.empty()) words.push_back(word[0] == '@' ? folder_ + word.substr(1) : word);
+  return words;
+}
+
+void Sweep::run_command(const PlanCommand& command, Runner& runner, bool quiet) {
   const std::string mark = file(command.name + ".done.json"), hash = sha256(command.words);
   std::error_code error;
   if (fs::exists(mark, error) && fs::exists(file(command.result), error) &&
       parse_json(read_file(mark, 1 << 20), mark).value("words", "") == hash)
     return;
-  complain("gnomon " + command.words);
-  const Failure end = runner.command(words, file(command.name + ".log"));
+  if (!quiet) complain("gnomon " + command.words);
+  const Failure end = runner.command(words_of(command), file(command.name + ".log"));
   if (end.code != 0) throw Ended(static_cast<Exit>(end.code), command.name + ": " + end.sentence);
   atomic_write(mark, {Record{{"words", hash}, {"by", "gnomon " + command.words}}.dump() + "\n"});
 }
@@ -290,7 +312,8 @@ size_t Sweep::work(const RunnerOptions& options) {
   for (const ReportedLine& line : lines_)
     for (const Run& run : line.runs) state_of(run);  // chosen now: refuses what stands there
   runner.work(reported());
-  for (const PlanCommand& command : plan_.commands) run_command(command, runner);
+  if (options.commands)
+    for (const PlanCommand& command : plan_.commands) run_command(command, runner, options.quiet);
   write(true);
   size_t failed = 0;
   for (const std::vector<Run>& runs : {tuning_, reported()})

@@ -40,6 +40,8 @@ class Sweep {
   /// How many runs will be reported, known or not.
   size_t wanted() const { return plan_.lines.size() * plan_.seeds.size(); }
   std::vector<Record> records() const;
+  /// All commands that are known, as a user would type them.
+  std::vector<std::string> commands() const;
   std::string file(const std::string& name) const { return folder_ + "/" + name; }
 
  private:
@@ -47,7 +49,8 @@ class Sweep {
   void choose();
   std::optional<double> score(const Run& run) const;
   void write(bool at_once);
-  void run_command(const PlanCommand& command, Runner& runner);
+  std::vector<std::string> words_of(const PlanCommand& command) const;
+  void run_command(const PlanCommand& command, Runner& runner, bool quiet);
 
   const Plan& plan_;
   std::string folder_;

@@ -1,5 +1,6 @@
 #include "tools/training/evaluation.hpp"
 
+#include <algorithm>
 #include <numbers>
 
 #include "nn/pointer/selection.hpp"
@@ -9,6 +10,7 @@ namespace gnomon {
 namespace {
 
 constexpr size_t kTokensPerBatch = 16384;  // about the memory of a training step
+constexpr size_t kBatches = 20;            // of each length, where they are drawn
 constexpr size_t kReadAtOnce = 1024;       // tokens of a text that is read with a state
 
 /// Sequences whose scored tokens were all predicted right.
@@ -92,20 +94,28 @@ Context context_of(const EvaluationPlan& plan) {
 
 using Report = std::function<void(const Evaluation&)>;
 
-/// Crops that are drawn.
-void read_crops(const SequenceModel& model, const Task& task, const EvaluationPlan& plan,
-                Evaluation& found, const Report& report) {
+/// Batches that are drawn, or listed.
+void read_batches(const SequenceModel& model, const Task& task, const EvaluationPlan& plan,
+                  Evaluation& found, const Report& report) {
   const Random random =
       Random(plan.seed).split(plan.validation ? "validation" : "test").split(found.length);
-  const Index one = task.test_batch(1, found.length, random).tokens;
+  const Index one = (plan.validation ? task.validation_batch(1, found.length, random)
+                                     : task.test_batch(1, found.length, random))
+                        .tokens;
+  const size_t sequences = sequences_in_batch(one.shape()[1], plan);
+  const bool listed = !plan.validation && !task.listed_lengths().empty();
+  const size_t batches = batches_at(task, found.length, plan);
   if (plan.state)
     found.state_numbers = state_numbers_after(
         model, one, plan.iterations ? std::optional(plan.iterations) : std::nullopt);
   Tally tally(found, task);
-  for (size_t i = 0; i < plan.batches; ++i) {
-    const size_t B = sequences_in_batch(one.shape()[1], plan);
-    Batch batch = plan.validation ? task.validation_batch(B, found.length, random.split(i))
-                                  : task.test_batch(B, found.length, random.split(i));
+  for (size_t i = 0; i < batches; ++i) {
+    const size_t B = listed
+                         ? std::min(sequences, *task.test_sequences(found.length) - i * sequences)
+                         : sequences;
+    Batch batch = listed            ? task.listed_tests(i * sequences, B, found.length)
+                  : plan.validation ? task.validation_batch(B, found.length, random.split(i))
+                                    : task.test_batch(B, found.length, random.split(i));
     if (plan.last_half) score_last_half(batch);
     Context context = context_of(plan);
     context.noise = random.split("noise").split(i);
@@ -169,19 +179,34 @@ double Evaluation::bits_per_byte() const {
 }
 
 std::vector<size_t> parse_lengths(const std::string& text, const Task& task) {
+  const std::vector<size_t> listed = task.listed_lengths();
   std::vector<size_t> lengths;
   for (const std::string& part : split(text, ',')) {
     lengths.push_back(parse_integer(part, 1, size_t{1} << 30, "lengths"));
-    task.check_length(lengths.back());
+    if (!listed.empty() && std::ranges::find(listed, lengths.back()) == listed.end())
+      fail_option("lengths", "expected lengths of test sequences, which are {}, got {}",
+                  fmt::join(listed, ", "), lengths.back());
+    if (listed.empty()) task.check_length(lengths.back());
   }
+  if (lengths.empty()) lengths = listed;
   if (lengths.empty()) fail(Fault::option, "--lengths is missing: expected numbers such as 64,512");
   return lengths;
 }
 
 size_t batches_at(const Task& task, size_t length, const EvaluationPlan& plan) {
-  if (!plan.stride) return plan.batches;
-  const size_t tokens = text_of(task).size() - 1;
   const auto parts = [](size_t of, size_t size) { return (of + size - 1) / size; };
+  if (!plan.stride) {
+    const auto listed = task.listed_lengths();
+    if (plan.validation || std::ranges::find(listed, length) == listed.end())
+      return plan.batches ? plan.batches : kBatches;
+    const size_t all = parts(*task.test_sequences(length), sequences_in_batch(length, plan));
+    if (plan.batches > all)
+      fail_option("batches",
+                  "expected at most {}, in which all {} test sequences of length {} are, got {}",
+                  all, *task.test_sequences(length), length, plan.batches);
+    return plan.batches ? plan.batches : all;
+  }
+  const size_t tokens = text_of(task).size() - 1;
   if (*plan.stride == 0) return parts(tokens, kReadAtOnce);
   return parts(windows(tokens, length, *plan.stride).size(), sequences_in_batch(length, plan));
 }
@@ -191,7 +216,7 @@ Evaluation evaluate_at(const SequenceModel& model, const Task& task, size_t leng
   if (plan.last_half && !task.in_bits_per_byte())
     fail_option("last-half", "expected a task that scores every token, as `text` does");
   Evaluation found{.length = length, .chance = task.chance(length)};
-  const auto read = !plan.stride ? read_crops : *plan.stride ? read_windows : read_once;
+  const auto read = !plan.stride ? read_batches : *plan.stride ? read_windows : read_once;
   read(model, task, plan, found, report);
   return found;
 }

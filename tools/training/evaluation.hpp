@@ -17,7 +17,8 @@
 namespace gnomon {
 
 struct EvaluationPlan {
-  size_t batches = 20, batch = 0;     ///< batch 0: as many sequences as make about 16384 tokens
+  size_t batches = 0;                 ///< 0: 20; of listed tests (tasks/task.hpp) all
+  size_t batch = 0;                   ///< 0: as many sequences as make about 16384 tokens
   size_t seed = 1;                    ///< of the test data
   std::string selection = "hard";     ///< how pointers choose: hard or soft
   double temperature = 1;             ///< of soft ones
@@ -43,11 +44,12 @@ struct Evaluation {
   double bits_per_byte() const;
 };
 
-/// "64,512" -> lengths the task can make. Throws Error(Fault::option or Fault::data).
+/// "64,512" -> lengths the task can make; "" -> those of listed tests. Throws Error(Fault::option
+/// or Fault::data).
 std::vector<size_t> parse_lengths(const std::string& text, const Task& task);
 
 /// How many batches evaluate_at() will read. Throws Error(Fault::option) for a stride without a
-/// text or longer than the length.
+/// text or longer than the length, and for more batches than listed tests make.
 size_t batches_at(const Task& task, size_t length, const EvaluationPlan& plan);
 
 /// `report` is called after every batch with what is known so far. `length` is not read where the

@@ -44,7 +44,8 @@ void expect_same(const Metadata& metadata, const std::string& config, const Task
       return Arguments::of_text(effective, file).in_file();
     };
     auto before = values(then->second), now = values(config);
-    if (known) before.erase("file"), now.erase("file");
+    if (known)
+      for (const char* name : {"file", "folder"}) before.erase(name), now.erase(name);
     for (const auto& [name, content] : task.kept())
       if (metadata.contains(name)) before.erase("pieces-from"), now.erase("pieces-from");
     std::vector<std::string> changes;
@@ -61,8 +62,7 @@ void expect_same(const Metadata& metadata, const std::string& config, const Task
   }
   if (known && !task.fingerprint().empty() && task.fingerprint() != data->second)
     fail(Fault::data,
-         "{}: the text is not the one it was trained on: that had {}, the file named in config.ini "
-         "has {}",
+         "{}: the data is not that it was trained on: that had {}, what config.ini names has {}",
          file, data->second, task.fingerprint());
   for (const auto& [name, content] : task.kept())
     if (const auto hash = metadata.find(name);

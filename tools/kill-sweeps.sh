@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# tools/kill-sweeps.sh [KILLS]: a small sweep killed with -9 at KILLS (20) random moments, in each of
+# four ways: one job, two jobs, two sweeps at once, three processes of mpirun. After that it goes on to
+# its end, and its table must be that of an undisturbed one, byte for byte but for times. About ten
+# minutes on two cores; the tests have a short form.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+kills=${1:-20}
+gnomon=$PWD/build/gnomon
+[ -x "$gnomon" ] || { echo "kill-sweeps: build/gnomon is missing; run tools/demo.sh or tools/test.sh" >&2; exit 1; }
+cd "$(mktemp -d)"
+trap 'rm -rf "$PWD"' EXIT
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMP_WAIT_POLICY=passive
+export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1
+
+cat >plan.ini <<'END'
+seeds = 1,2,3
+tune.seeds = 7,8
+[row copy]
+model = pointer
+task = copy
+payload = 4
+length = 20
+layers = 2
+width = 16
+feed-forward = 16
+batch = 8
+steps = 300
+checkpoint-every = 40
+selection = soft ; straight-through ; gumbel
+tune.learning-rate = 0.001 ; 0.01
+eval.lengths = 20,64
+eval.batches = 2
+END
+
+table() {
+  /usr/bin/python3 - "$1" <<'END'
+import json, sys
+for line in open(sys.argv[1] + "/table.jsonl"):
+    record = json.loads(line)
+    for key in ("seconds", "tokens_per_s", "threads", "jobs", "date", "machine"): record.pop(key, None)
+    print(json.dumps(record))
+END
+}
+# begin WAY OUT: the sweep in that way, in the background; its processes in `begun`.
+begin() {
+  case $1 in
+    one) "$gnomon" sweep plan.ini --out "$2" --quiet >/dev/null 2>>log & begun=($!) ;;
+    jobs) "$gnomon" sweep plan.ini --out "$2" --quiet --jobs 2 >/dev/null 2>>log & begun=($!) ;;
+    two)
+      "$gnomon" sweep plan.ini --out "$2" --quiet >/dev/null 2>>log & begun=($!)
+      "$gnomon" sweep plan.ini --out "$2" --quiet >/dev/null 2>>log & begun+=($!) ;;
+    mpirun) mpirun -n 3 "$gnomon" sweep plan.ini --out "$2" --quiet >/dev/null 2>>log & begun=($!) ;;
+  esac
+}
+# all_of PROCESS: it, and all below it.
+all_of() {
+  echo "$1"
+  local child
+  for child in $(pgrep -P "$1"); do all_of "$child"; done
+}
+
+began=$SECONDS
+"$gnomon" sweep plan.ini --out whole --quiet >/dev/null
+whole=$(table whole)
+echo "undisturbed: $((SECONDS - began)) s, $(wc -l <whole/table.jsonl) lines"
+for way in one jobs two mpirun; do
+  killed=0
+  for ((i = 0; i < kills; ++i)); do
+    begin $way $way
+    sleep "$((RANDOM % 2)).$((RANDOM % 10))$((RANDOM % 10))"
+    # Of two sweeps or three processes any; of one sweep it alone, or its children with it.
+    mapfile -t processes < <(for p in "${begun[@]}"; do all_of "$p"; done)
+    kill -KILL "${processes[RANDOM % ${#processes[@]}]}" 2>/dev/null && killed=$((killed + 1))
+    [ $((RANDOM % 2)) = 0 ] || kill -KILL "${processes[@]}" 2>/dev/null || true
+    [ $way = mpirun ] || kill -KILL "${begun[@]}" 2>/dev/null || true
+    wait "${begun[@]}" 2>/dev/null || true
+  done
+  begin $way $way
+  code=0
+  wait "${begun[@]}" || code=$?
+  [ $code = 0 ] || { echo "$way: exit code $code: $(tail -n 3 log)" >&2; exit 1; }
+  [ "$(table $way)" = "$whole" ] || { diff <(echo "$whole") <(table $way); echo "$way: another table" >&2; exit 1; }
+  echo "$way: $killed kills, the same table"
+done
