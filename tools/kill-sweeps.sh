@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # tools/kill-sweeps.sh [KILLS]: a small sweep killed with -9 at KILLS (20) random moments, in each of
 # four ways: one job, two jobs, two sweeps at once, three processes of mpirun. After that it goes on to
-# its end, and its table must be that of an undisturbed one, byte for byte but for times. About ten
+# its end, and its table must be that of an undisturbed one, byte for byte but for times. Some three
 # minutes on two cores; the tests have a short form.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -64,22 +64,34 @@ began=$SECONDS
 "$gnomon" sweep plan.ini --out whole --quiet >/dev/null
 whole=$(table whole)
 echo "undisturbed: $((SECONDS - began)) s, $(wc -l <whole/table.jsonl) lines"
+# finish WAY: to its end; the table must be that of the undisturbed one.
+finish() {
+  local code=0
+  begin "$1" "$1"
+  wait "${begun[@]}" || code=$?
+  [ $code = 0 ] || { echo "$1: exit code $code: $(tail -n 3 log)" >&2; exit 1; }
+  [ "$(table "$1")" = "$whole" ] ||
+    { diff <(echo "$whole") <(table "$1"); echo "$1: another table" >&2; exit 1; }
+}
 for way in one jobs two mpirun; do
-  killed=0
-  for ((i = 0; i < kills; ++i)); do
+  killed=0 finished=0
+  while [ $killed -lt "$kills" ]; do
     begin $way $way
     sleep "$((RANDOM % 2)).$((RANDOM % 10))$((RANDOM % 10))"
     # Of two sweeps or three processes any; of one sweep it alone, or its children with it.
     mapfile -t processes < <(for p in "${begun[@]}"; do all_of "$p"; done)
-    kill -KILL "${processes[RANDOM % ${#processes[@]}]}" 2>/dev/null && killed=$((killed + 1))
-    [ $((RANDOM % 2)) = 0 ] || kill -KILL "${processes[@]}" 2>/dev/null || true
-    [ $way = mpirun ] || kill -KILL "${begun[@]}" 2>/dev/null || true
-    wait "${begun[@]}" 2>/dev/null || true
+    if kill -KILL "${processes[RANDOM % ${#processes[@]}]}" 2>/dev/null; then
+      killed=$((killed + 1))
+      [ $((RANDOM % 2)) = 0 ] || kill -KILL "${processes[@]}" 2>/dev/null || true
+      [ $way = mpirun ] || kill -KILL "${begun[@]}" 2>/dev/null || true
+      wait "${begun[@]}" 2>/dev/null || true
+    else  # it had come to its end
+      wait "${begun[@]}" 2>/dev/null || true
+      finish $way
+      finished=$((finished + 1))
+      rm -rf $way
+    fi
   done
-  begin $way $way
-  code=0
-  wait "${begun[@]}" || code=$?
-  [ $code = 0 ] || { echo "$way: exit code $code: $(tail -n 3 log)" >&2; exit 1; }
-  [ "$(table $way)" = "$whole" ] || { diff <(echo "$whole") <(table $way); echo "$way: another table" >&2; exit 1; }
-  echo "$way: $killed kills, the same table"
+  finish $way
+  echo "$way: $killed kills, $((finished + 1)) times at its end, always the same table"
 done
