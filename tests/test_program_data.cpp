@@ -82,7 +82,7 @@ TEST_CASE("data: a run goes on, and is judged, with the text it was trained on o
     check_ended(resume(), 3, "the data is not that it was trained on");
     check_ended(eval(run), 3, "the data is not that it was trained on");
     check_ended(gnomon_run(words("inspect --batches 1 --json", folder / "x", "--run", run)), 3,
-                "the text is not the one");
+                "the data is not that it was trained on");
   }
   check_ended(gnomon_run(words("generate --prompt a --tokens 2 --run", run)), 0);  // needs no text
 

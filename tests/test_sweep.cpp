@@ -221,6 +221,8 @@ TEST_CASE("sweep: what fails is said, counted and never hidden, the others compl
   CHECK(ended.err.find("failed: bad, seed 1: step ") != std::string::npos);
   CHECK(ended.out.find("0 of 1, 1 failed") != std::string::npos);
   CHECK(record(out, 0).at("n") == 1);
+  CHECK(record(out, 0).at("tokens_per_s").at("low") > 0);
+  CHECK(record(out, 0).at("seconds").at("low") > 0);
   const auto bad = record(out, 2);
   CHECK(bad.at("n") == 0);
   CHECK(bad.at("token_accuracy").is_null());

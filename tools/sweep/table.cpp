@@ -150,6 +150,7 @@ std::vector<Record> records_of(const ReportedLine& reported,
     r["stop"] = words(left, "stop");
     r["commit"] = words(left, "commit");
     r["seconds"] = range(each(left, [](const Left& l) { return l.last.value("seconds", 0.0); }));
+    r["tokens_per_s"] = range(each(left, [](const Left& l) { return l.tokens_per_s; }));
     r["threads"] =
         range(each(left, [](const Left& l) { return l.done.at("threads").get<double>(); }));
     r["jobs"] = range(each(left, [](const Left& l) { return l.done.at("jobs").get<double>(); }));
@@ -172,6 +173,7 @@ std::vector<Record> runs_of(const ReportedLine& reported) {
           if (!value.is_structured()) r[key] = value;
         r["step"] = left->done.at("step");
         r["seconds"] = left->last.value("seconds", 0.0);
+        r["tokens_per_s"] = left->tokens_per_s;
         r["folder"] = run.folder;
         records.push_back(r);
       }

@@ -63,7 +63,7 @@ std::string markdown_line(const std::vector<std::string>& cells) {
 
 std::string as_markdown(const std::vector<Record>& records) {
   std::vector<std::vector<std::string>> rows{{"row", "options", "length", "token accuracy", "sd",
-                                              "exact match", "chance", "n", "steps", "seconds",
+                                              "exact, or bits", "chance", "n", "steps", "seconds",
                                               "tokens/s", "parameters"}};
   std::vector<std::string> remarks;
   const auto remark = [&](const std::string& sentence) {
@@ -95,6 +95,10 @@ std::string as_markdown(const std::vector<Record>& records) {
     if (commit.find(", ") != commit.npos)
       remark(fmt::format("{}: runs of several builds: {}", row, commit));
   }
+  for (size_t c = rows[0].size(); c-- > 0;)  // columns that say nothing here
+    if (std::all_of(rows.begin() + 1, rows.end(),
+                    [c](const auto& row) { return row[c].empty() || row[c] == "-"; }))
+      for (auto& row : rows) row.erase(row.begin() + static_cast<std::ptrdiff_t>(c));
   std::vector<size_t> widths(rows[0].size(), 0);
   for (const auto& row : rows)
     for (size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], row[c].size());
