@@ -133,6 +133,7 @@ Encoded Encoder::operator()(const Var& embedded, Context& context, State* state)
          "encoder: state: expected none in training, nor where a layer is watched: both see whole "
          "sequences");
   context.first = before ? before->length.tokens : 0;
+  context.embedded = embedded;
   Var h = embedded;
   Encoded result;
   PreviousPointers previous;
@@ -146,6 +147,7 @@ Encoded Encoder::operator()(const Var& embedded, Context& context, State* state)
     if (before && !previous.empty()) previous.to = before->pointers[l].append(previous.to);
     result.pointers.push_back(std::move(mixed.pointers));
   }
+  context.embedded = {};
   if (before) before->length.tokens += embedded.shape()[1];
   result.features = (*norm_)(h);
   return result;
@@ -154,7 +156,8 @@ Encoded Encoder::operator()(const Var& embedded, Context& context, State* state)
 /// Layer l, of which the tape keeps h and the pointers only.
 Mixed Encoder::checkpointed(size_t l, const Var& h, const PreviousPointers& previous,
                             Context& context) const {
-  const Context replay = context;  // with the noise that this time draws
+  Context replay = context;  // with the noise that this time draws
+  const Var embedded = std::exchange(replay.embedded, {});
   Mixed mixed;
   {
     const PauseTape pause;
@@ -164,11 +167,13 @@ Mixed Encoder::checkpointed(size_t l, const Var& h, const PreviousPointers& prev
     fail_option("recompute",
                 "expected layers that learn by their features alone, got hand-on = distribution, "
                 "whose gradients go from layer to layer beside them");
-  mixed.features = recomputed(h, mixed.features.value(), [this, l, previous, replay](const Var& x) {
-    Context again = replay;
-    again.watch = {};  // it saw the first pass
-    return layer(l)(x, previous, again, nullptr).features;
-  });
+  mixed.features = recomputed({h, embedded}, mixed.features.value(),
+                              [this, l, previous, replay](const std::vector<Var>& x) {
+                                Context again = replay;
+                                again.embedded = x[1];
+                                again.watch = {};  // it saw the first pass
+                                return layer(l)(x[0], previous, again, nullptr).features;
+                              });
   return mixed;
 }
 

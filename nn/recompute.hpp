@@ -9,20 +9,24 @@
 
 namespace gnomon {
 
-/// y = value, which is `again(x)`: recorded as one node that keeps x and what `again` captured. In
-/// the backward pass again(x) runs on a tape of its own, and its gradients reach x and all the
-/// parameters inside.
+/// y = value, which is `again(x)` of some x: recorded as one node that keeps them and what `again`
+/// captured. In the backward pass again(x) runs on a tape of its own, and its gradients reach all x
+/// and all the parameters inside.
 template <class Again>
-Var recomputed(const Var& x, const Array& value, Again again) {
+Var recomputed(const std::vector<Var>& x, const Array& value, Again again) {
   const bool check = Tape::current() && Tape::current()->checks_finite();
   const Precision precision = affine_precision();
-  return record("recompute", value, {x}, [=, x = x.value()](const Array& dy, Inputs in) {
+  std::vector<Array> values;
+  for (const Var& of : x) values.push_back(of.value());
+  return record("recompute", value, x, [=](const Array& dy, Inputs in) {
     const AffinePrecision as_before(precision);
-    const Var input = variable(x);
+    std::vector<Var> input;
+    for (const Array& of : values) input.push_back(variable(of));
     Tape tape;
     tape.check_finite(check);
     tape.backward(again(input), dy);
-    in.add(0, input.grad());
+    for (size_t i = 0; i < input.size(); ++i)
+      if (!input[i].grad().empty()) in.add(i, input[i].grad());
   });
 }
 

@@ -6,39 +6,11 @@
 #include "core/argmax.hpp"
 #include "core/ops/gathered_dot.hpp"
 #include "nn/pointer/pointer_block.hpp"
+#include "tests/candidates.hpp"
 
 using namespace gnomon;
 
 namespace {
-
-constexpr size_t kB = 2, kN = 37, kH = 3;
-
-MixerPlace place(size_t layer, size_t layers) { return {12, kH, layer, layers, "none"}; }
-
-struct Problem {
-  Context context;
-  Index& tokens = context.tokens;
-  Var features = Random(8).normal({kB, kN, 12});
-  PreviousPointers below;
-  SourceInput scene() { return {features, below, context, kH}; }
-  Problem() {
-    tokens = Index({kB, kN});
-    Random random(7);
-    for (int32_t& t : tokens) t = static_cast<int32_t>(random.below(5));
-    below.to = Index({kB, kN, kH});
-    for (size_t e = 0; e < below.to.size(); ++e) {  // any earlier position, sometimes none
-      const uint32_t n = static_cast<uint32_t>(e / kH % kN);
-      below.to.data()[e] = static_cast<int32_t>(random.below(n + 2)) - 1;
-    }
-  }
-};
-
-/// The candidates a menu of one source offers to token n of batch b and head h, none left out.
-std::vector<int32_t> offered(const Index& to, size_t b, size_t n, size_t h) {
-  const size_t G = to.shape()[2], K = to.shape()[3];
-  const int32_t* row = to.data() + ((b * kN + n) * G + (G == 1 ? 0 : h)) * K;
-  return {row, row + K};
-}
 
 using Twin = std::function<std::vector<int32_t>(const Problem&, size_t b, int32_t n, size_t h)>;
 
@@ -343,52 +315,6 @@ TEST_CASE(
   p.context.noise = Random(0);
   CHECK(std::ranges::equal(logits(), offer.logits.value()));
   CHECK_FALSE(std::ranges::equal(other, offer.logits.value()));
-}
-
-TEST_CASE("candidates: learned mates are earlier, alike, and explored only in training") {
-  Problem p;
-  // Tokens with equal features have equal codes, so their latest twin must be found.
-  const Array of_token = Random(9).normal({5, 12});
-  for (size_t row = 0; row < kB * kN; ++row)
-    std::copy_n(of_token.row(static_cast<size_t>(p.tokens.data()[row])), 12,
-                p.features.value().row(row));
-  Menu menu("learned:2", place(0, 1));
-  menu.initialise(4);
-  const CandidateSet offer = menu.offer(p.scene());
-  const size_t K = offer.index.to.shape()[3];
-  CHECK(K == 2 * (3 * 2 + 4));
-  for (size_t b = 0; b < kB; ++b)
-    for (int32_t n = 0; n < static_cast<int32_t>(kN); ++n)
-      for (size_t h = 0; h < kH; ++h) {
-        const auto to = offered(offer.index.to, b, static_cast<size_t>(n), h);
-        int32_t twin = -1;
-        for (int32_t j = 0; j < n; ++j)
-          if (p.tokens(b, j) == p.tokens(b, n)) twin = j;
-        bool found = twin < 0;
-        for (size_t s = 0; s < 12; s += 2) {
-          CHECK(to[s] < n);
-          CHECK(to[s + 1] == (to[s] < 0 ? -1 : to[s] + 1));
-          if (to[s] < 0) continue;
-          found |= to[s] == twin;
-          const real logit = offer.logits.value()(b, n, h, s);
-          CHECK(logit <= real(4.001));
-          if (p.tokens(b, to[s]) == p.tokens(b, n))
-            CHECK(logit == doctest::Approx(4).epsilon(1e-3));
-        }
-        CHECK(found);
-        for (size_t s = 12; s < K; ++s) CHECK(to[s] == -1);
-      }
-  p.context.training = true;
-  const Index explored = menu.offer(p.scene()).index.to;
-  size_t drawn = 0;
-  for (int32_t n = 1; n < static_cast<int32_t>(kN); ++n)
-    for (size_t s = 12; s < K; s += 2) {
-      const int32_t j = offered(explored, 0, static_cast<size_t>(n), 0)[s];
-      CHECK(j >= 0);
-      CHECK(j < n);
-      drawn += j < n / 2;
-    }
-  CHECK(drawn > kN);  // not always the latest: half of 4 * 36 draws, give or take
 }
 
 TEST_CASE("candidates: every source is causal") {

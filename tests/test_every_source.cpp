@@ -84,6 +84,7 @@ TEST_CASE(
     Menu menu(chain ? "window:1," + name : name, {kD, kH, 1, 2, "none"});
     menu.initialise(1);
     const Var features = random.normal({kB, N, kD});
+    context.embedded = features;
     CandidateSet set = menu.offer({features, previous, context, kH});
     Array logits = random.normal({kB, N, kH, set.types.size()});
     const Array q = random.normal({kB, N, kD});

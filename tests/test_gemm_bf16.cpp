@@ -98,7 +98,7 @@ TEST_CASE(
     {
       const AffinePrecision scope(precision);
       y = affine(x, w);
-      if (again) y = recomputed(x, y.value(), [&](const Var& x) { return affine(x, w); });
+      if (again) y = recomputed({x}, y.value(), [&](const auto& x) { return affine(x[0], w); });
     }
     CHECK(affine_precision() == Precision::f32);
     tape.backward(y, dy);

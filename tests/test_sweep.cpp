@@ -154,6 +154,11 @@ TEST_CASE("sweep: one plan and one command, again it runs nothing, a new judging
   CHECK(sweep(plan, out).code == 0);
   CHECK(std::filesystem::last_write_time(run + "/model.safetensors") == at);
   CHECK(get(run + "/eval.json").find("soft") != std::string::npos);
+  // Only some of the rows.
+  const ProgramEnd some = sweep(plan, folder / "some", "--rows none");
+  CHECK(some.code == 2);
+  CHECK(some.err.find("--rows: expected names of rows of ") != std::string::npos);
+
   // Another sweep takes finished runs over.
   const ProgramEnd taken = sweep(plan, folder / "other", "--reuse " + out);
   CHECK_MESSAGE(taken.code == 0, taken.err);
@@ -164,6 +169,23 @@ TEST_CASE("sweep: one plan and one command, again it runs nothing, a new judging
   const ProgramEnd refused = sweep(plan, out);
   CHECK(refused.code == 2);
   CHECK_MESSAGE(refused.err.find("clip = 1 (the plan: 2)") != std::string::npos, refused.err);
+}
+
+TEST_CASE("sweep: some of the rows only, the table and the ledger keep the others") {
+  const Folder folder;
+  const std::string plan = folder / "plan.ini", out = folder / "out", ledger = folder / "ledger";
+  put(plan,
+      "[row a]\n" + kModel + "[row ab]\nlike = a\nwidth = 12\n[row b]\nlike = a\nwidth = 16\n");
+  CHECK(sweep(plan, out, "--rows b").code == 0);
+  CHECK(std::filesystem::exists(out + "/runs/b/1/done.json"));
+  CHECK(!std::filesystem::exists(out + "/runs/a"));
+  CHECK(sweep(plan, out, "--ledger " + ledger + " --rows a*").code == 0);
+  CHECK(std::filesystem::exists(out + "/runs/ab/1/done.json"));
+  for (size_t line = 0; line < 6; ++line) CHECK(record(out, line).at("n") == 1);
+  const std::string before = get(ledger);
+  CHECK(split(before, '\n').size() == 7);
+  CHECK(sweep(plan, out, "--ledger " + ledger + " --rows !a*").code == 0);
+  CHECK(get(ledger) == before);
 }
 
 TEST_CASE("sweep: killed at any moment, with one job or two, or two sweeps: the same table") {

@@ -26,7 +26,7 @@ constexpr const char* kSweepUsage =
     "folder, and so do the processes of mpirun.\n";
 
 struct SweepConfig {
-  std::string out, seeds, retry = "none", reuse, ledger, write, check;
+  std::string out, rows, seeds, retry = "none", reuse, ledger, write, check;
   std::vector<std::string> set;
   size_t jobs = 1, threads = 0;
   bool dry_run = false, list = false, fail_fast = false, quiet = false;
@@ -37,6 +37,8 @@ struct SweepConfig {
     f.integer("jobs", jobs, 0, 1024, "runs side by side; 0: as many as there are cores");
     f.integer("threads", threads, 0, 1024, "of each run; 0: the cores shared out");
     f.texts("set", set, "option=value for every row, over all else; may be given several times");
+    f.text("rows", rows,
+           "runs these only: names, or their beginnings: 'copy; khop*'; !NAME: all but it");
     f.text("seeds", seeds, "in place of the plan's: 1,2");
     f.flag("dry-run", dry_run, "says what is finished and how long the rest takes; writes nothing");
     f.flag("list", list, "prints the commands of all runs that are known");
@@ -138,7 +140,7 @@ Exit run(const Plan& plan, const SweepConfig& config) {
       config.threads ? config.threads : std::max<size_t>(1, cores / std::max<size_t>(1, jobs));
   if (config.list || config.dry_run) {
     if (!Machines::is_first()) return Exit::ok;
-    Sweep sweep(plan, config.out);
+    Sweep sweep(plan, config.out, config.rows);
     if (config.list)
       print(fmt::format("{}\n", fmt::join(sweep.commands(), "\n")));
     else
@@ -152,11 +154,11 @@ Exit run(const Plan& plan, const SweepConfig& config) {
   std::optional<Sweep> sweep;
   machines.together([&] {
     if (machines.rank() > 0) return;
-    sweep.emplace(plan, config.out);
+    sweep.emplace(plan, config.out, config.rows);
     prepare(*sweep, config, threads);
   });
   machines.together([&] {
-    if (machines.rank() > 0) sweep.emplace(plan, config.out);
+    if (machines.rank() > 0) sweep.emplace(plan, config.out, config.rows);
   });
   const size_t failed =
       sweep->work({jobs, threads, config.fail_fast, config.quiet, machines.rank() == 0});

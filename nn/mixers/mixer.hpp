@@ -49,6 +49,7 @@ enum class Selection { soft, gumbel, straight_through, hard };
 /// What goes with the features through all layers.
 struct Context {
   Index tokens;            ///< [B,N] the next tokens
+  Var embedded = {};       ///< [B,N,D] what enters the first layer; set by the encoder
   size_t first = 0;        ///< position of the first of them; set by the encoder from its state
   size_t layer = 0;        ///< that is at work, or pass of a shared one; set by the encoder
   bool training = false;   ///< dropout, noise and soft selections only when true

@@ -64,6 +64,8 @@ std::vector<ModelCheck> model_checks() {
     results.push_back(check("pointer", {{"encode", encode}}));
   results.push_back(check("pointer", {{"sources", "dense"}, {"selection", "gumbel"}}));
   results.push_back(check("pointer", {{"sources", "rank:3 | window:2,learned:1,run"}}));
+  results.push_back(
+      check("pointer", {{"sources", "window:2,learned:1,run"}, {"recompute", "true"}}));
   results.push_back(check(
       "pointer", {{"sources", "match:1,window:2 | window:2 / previous:2,jump | neighbour,hop,run"},
                   {"hand-on", "distribution"}}));

@@ -25,17 +25,6 @@ std::map<std::string, std::string> config_of(const PlanLine& line, const Record&
   return options;
 }
 
-/// Is the row among "copy; khop*", or "!khop*"?
-bool wanted(const std::string& row, std::string rows) {
-  if (rows.empty()) return true;
-  const bool all_but = rows[0] == '!';
-  if (all_but) rows.erase(0, 1);
-  for (const std::string& name : split(rows, ';'))
-    if (name == row || (name.ends_with("*") && row.starts_with(name.substr(0, name.size() - 1))))
-      return !all_but;
-  return all_but;
-}
-
 }  // namespace
 
 Ledger::Ledger(const Plan& plan, const std::string& path) : plan_(plan) {
@@ -115,7 +104,7 @@ std::string Ledger::table(const std::string& columns, const std::string& rows) c
   for (size_t i = 0; i < heads.size(); ++i) text += "---|";
   text += "\n";
   for (const PlanLine& line : plan_.lines) {
-    if (!wanted(line.row, rows)) continue;
+    if (!is_among(line.row, rows)) continue;
     const std::vector<Record> own = of(line);
     if (own.empty()) {
       text += markdown_line({line.label, "not run"});

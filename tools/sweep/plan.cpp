@@ -349,6 +349,16 @@ void Plan::expand(const Section& row, const Lines& all) {
   }
 }
 
+bool is_among(const std::string& row, std::string rows) {
+  if (rows.empty()) return true;
+  const bool all_but = rows[0] == '!';
+  if (all_but) rows.erase(0, 1);
+  for (const std::string& name : split(rows, ';'))
+    if (name == row || (name.ends_with("*") && row.starts_with(name.substr(0, name.size() - 1))))
+      return !all_but;
+  return all_but;
+}
+
 size_t Plan::line_of(const PlanLine& line, const std::string& option) const {
   for (const auto& [row, own] : rows_)
     if (row == line.row)

@@ -39,6 +39,10 @@ std::string spelled(const Pairs& pairs);
 /// of a hash where something was lost.
 std::string folder_name(const std::string& text);
 
+/// Is the row among "copy; khop*" (names, or their beginnings), or "!khop*" (all but it)? "": all
+/// are.
+bool is_among(const std::string& row, std::string rows);
+
 /// What is reported: a row, with one of its alternatives where it has some.
 struct PlanLine {
   std::string row, label, note, recipe;  ///< recipe: the path of its file, or ""

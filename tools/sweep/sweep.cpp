@@ -51,7 +51,10 @@ struct Scratch {
 
 }  // namespace
 
-Sweep::Sweep(const Plan& plan, const std::string& folder) : plan_(plan), folder_(folder) {
+Sweep::Sweep(const Plan& plan, const std::string& folder, std::string rows)
+    : plan_(plan), folder_(folder), rows_(std::move(rows)) {
+  if (std::ranges::none_of(plan.lines, [&](const auto& line) { return is_among(line.row, rows_); }))
+    fail_option("rows", "expected names of rows of {}, got '{}'", plan.path, rows_);
   std::map<std::string, std::string> folders;
   const auto expect_new = [&](const Run& run) {
     if (const auto [at, fresh] = folders.emplace(run.folder, run.name()); !fresh)
@@ -166,6 +169,11 @@ std::vector<Run> Sweep::reported() const {
   return all;
 }
 
+std::vector<Run> Sweep::asked(std::vector<Run> runs) const {
+  std::erase_if(runs, [&](const Run& run) { return !is_among(run.line->row, rows_); });
+  return runs;
+}
+
 std::vector<Record> Sweep::records() const {
   std::vector<Record> all;
   for (const ReportedLine& line : lines_)
@@ -201,7 +209,7 @@ std::map<const PlanLine*, double> Sweep::rehearse(size_t threads) {
     for (const Run& run : runs)
       if (state_of(run) != RunStatus::missing) begun.insert(run.line);
   for (const PlanLine& line : plan_.lines) {
-    if (begun.contains(&line)) continue;
+    if (begun.contains(&line) || !is_among(line.row, rows_)) continue;
     const Scratch scratch;
     const std::string out = scratch.path + "/run", log = scratch.path + "/log";
     const auto ended = [&](std::vector<std::string> words) {
@@ -307,19 +315,19 @@ size_t Sweep::work(const RunnerOptions& options) {
   atomic_write(file("plan.ini"), {text});
   Runner runner(folder_, options, [this] { write(false); });
   runner_ = &runner;
-  runner.work(tuning_);
+  runner.work(asked(tuning_));
   choose();
   for (const ReportedLine& line : lines_)
     for (const Run& run : line.runs) state_of(run);  // chosen now: refuses what stands there
-  runner.work(reported());
-  if (options.commands)
+  runner.work(asked(reported()));
+  if (options.commands && rows_.empty())
     for (const PlanCommand& command : plan_.commands) run_command(command, runner, options.quiet);
   write(true);
   size_t failed = 0;
-  for (const std::vector<Run>& runs : {tuning_, reported()})
+  for (const std::vector<Run>& runs : {asked(tuning_), asked(reported())})
     for (const Run& run : runs) failed += state_of(run) != RunStatus::finished;
   for (const ReportedLine& line : lines_)
-    if (!line.skipped.empty()) {
+    if (!line.skipped.empty() && is_among(line.line->row, rows_)) {
       complain(fmt::format("{}: nothing to report: {}", line.line->name(), line.skipped));
       ++failed;
     }

@@ -21,7 +21,8 @@ class Sweep {
  public:
   /// Resolves every run that can be known now. Throws Error(Fault::option or Fault::data) with the
   /// line of the plan, or when runs of other configurations stand in the folder.
-  Sweep(const Plan& plan, const std::string& folder);
+  /// `rows`: those that are worked on (as is_among() reads it); the tables are of all.
+  Sweep(const Plan& plan, const std::string& folder, std::string rows = "");
 
   /// Every line whose runs have not begun takes a few steps and is judged on one sequence, in a
   /// folder that is removed. Throws as the constructor: what the program refuses. Returns seconds a
@@ -45,6 +46,8 @@ class Sweep {
   std::string file(const std::string& name) const { return folder_ + "/" + name; }
 
  private:
+  /// Those of the rows that are worked on.
+  std::vector<Run> asked(std::vector<Run> runs) const;
   Run make_run(const PlanLine& line, const Pairs& candidate, bool tuning, size_t seed) const;
   void choose();
   std::optional<double> score(const Run& run) const;
@@ -53,7 +56,7 @@ class Sweep {
   void run_command(const PlanCommand& command, Runner& runner, bool quiet);
 
   const Plan& plan_;
-  std::string folder_;
+  std::string folder_, rows_;
   std::vector<Run> tuning_;
   std::vector<ReportedLine> lines_;
   std::string chosen_;  // chosen.jsonl

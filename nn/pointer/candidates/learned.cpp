@@ -1,58 +1,94 @@
-// learned:r   token i may point at earlier positions with a similar learned code, its mates, and at
-//             the position after each.     cost N (3 r) 2 slots per head, and the code's projection
+// learned:r   token i may point at the r earlier positions with the most similar learned codes, its
+//             mates, and at the position after each.     cost N 2 r slots, N 3 r products of codes
 //
-//   u_i = W_u a_i / sqrt(|W_u a_i|^2 + 16e-5), 16 numbers a head (an rms norm, a quarter of it).
-//   3 rounds of 6, 9 and 12 fixed random directions cut u into buckets; the r latest earlier
-//   positions (2 unless given) in the bucket of each round are mates. Each mate j offers j and
-//   j + 1, with the logit strength (u_i . u_j); strength learned, 4 at first.
-//   The directions are normal numbers [3 * 12, 16] of the stream (0x676e6f6d6f6e, layer), row 12 r
-//   + m the m-th of round r; the signs of u along them, first the highest bit, number the bucket.
-//   Few directions let codes meet that are merely similar; many keep an equal code in reach when
-//   there are hundreds of others since.
+//   u_i = c_i / sqrt(|c_i|^2 + 16e-5)    c_i = W rms(x_i), 16 numbers a head
+//   x is the embedding that enters the first layer, in whatever layer this is: above a layer that
+//   mixes neighbours the features of equal tokens differ, their codes would never meet, and so
+//   never learn to. (Features that joined by a learned factor from zero were not used: it stayed
+//   within 0.02, and that much keeps equal codes from being equal.)
+//   3 rounds of 6, 12 and 24 fixed random directions cut u into buckets. Of the r latest earlier
+//   positions (2 unless given) in the bucket of each round, the r with the largest u_i . u_j are
+//   mates, the largest first; of those that agree to 1/1024, the latest first. (By their age alone
+//   one stranger in the bucket takes the place, and the type, of the twin.)
+//   Each mate j offers j and j + 1, with the logit s_i (u_i . u_j), s_i = 8 b + w . a_i for each
+//   head. It begins at 1/2 (b = 1/16, w = 0): weak enough for other sources to win where equal
+//   tokens are mostly wrong; the factor 8 lets it grow fast where they are right; w lets a token
+//   say how much it trusts them.
+//   The directions are normal numbers [6 + 12 + 24, 16] of the stream (0x676e6f6d6f6e, layer), one
+//   round behind the other; the signs of u along them, first the highest bit, number the bucket.
+//   Few directions let codes meet that are merely similar; many keep an equal code in reach however
+//   many others there have been since.
 //   In training 4 random earlier positions are mates too: buckets alone never show a pair of tokens
 //   that should meet but do not yet, so the code could not learn from it. (Their slots are there
 //   always, and empty outside of training.)
 //
 // "match" with codes that the layer learns (Kitaev et al., "Reformer", 2020, hash by random
 // rotations; keys equal queries there too). Unlike "match" it is told nothing about the tokens.
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
 #include "core/ops/affine.hpp"
 #include "core/ops/gathered_dot.hpp"
 #include "core/ops/reshape.hpp"
 #include "core/ops/rms_norm.hpp"
 #include "core/ops/scale.hpp"
-#include "core/ops/scale_by.hpp"
+#include "core/ops/scale_rows.hpp"
 #include "core/ops/select_columns.hpp"
+#include "core/simd/sums.hpp"
 #include "nn/linear.hpp"
 #include "nn/pointer/candidates/source.hpp"
 
 namespace gnomon {
 namespace {
 
-constexpr size_t kCode = 16, kRounds = 3, kBits = 12, kExplore = 4;
-constexpr size_t kBitsOfRound[kRounds] = {6, 9, kBits};
+constexpr real kStrength = 8, kStrengthAtFirst = real(0.5);
+constexpr size_t kCode = 16, kRounds = 3, kExplore = 4;
+constexpr size_t kBitsOfRound[kRounds] = {6, 12, 24}, kBits = 6 + 12 + 24;
 
 /// Who fell into the same bucket before: one round of one head of one sequence, from left to right.
+/// A hash table with open addressing, of at least twice as many slots as tokens, so that a bucket
+/// of 24 bits costs no more than one of 6.
 class Buckets {
  public:
   /// Token n falls into `bucket`: its `count` latest mates, -1 where there are fewer.
   void next(int32_t bucket, int32_t* mates, size_t count) {
-    int32_t& newest = last_[static_cast<size_t>(bucket)];
+    const auto n = static_cast<int32_t>(bucket_.size());
+    bucket_.push_back(bucket);
+    if (2 * bucket_.size() > newest_.size()) grow();
+    int32_t& newest = slot(bucket);
     before_.push_back(newest);
     int32_t j = newest;
     for (size_t r = 0; r < count; ++r) {
       mates[r] = j;
       if (j >= 0) j = before_[static_cast<size_t>(j)];
     }
-    newest = static_cast<int32_t>(before_.size()) - 1;
+    newest = n;
   }
   void visit(StateVisitor& visitor) {
-    visitor.visit(last_);
+    visitor.visit(newest_);
+    visitor.visit(bucket_);
     visitor.visit(before_);
   }
 
  private:
-  std::vector<int32_t> last_ = std::vector<int32_t>(size_t{1} << kBits, -1);  // of each bucket
-  std::vector<int32_t> before_;  // of each position, the one before it in its bucket
+  /// Where the newest token of a bucket stands, or would; -1: nobody.
+  int32_t& slot(int32_t bucket) {
+    size_t at = static_cast<uint32_t>(bucket) * size_t{0x9e3779b97f4a7c15} >> 20;
+    for (;; ++at) {
+      int32_t& newest = newest_[at & (newest_.size() - 1)];
+      if (newest < 0 || bucket_[static_cast<size_t>(newest)] == bucket) return newest;
+    }
+  }
+  void grow() {
+    std::vector<int32_t> old = std::exchange(
+        newest_, std::vector<int32_t>(std::bit_ceil(std::max<size_t>(16, 4 * bucket_.size())), -1));
+    for (const int32_t newest : old)
+      if (newest >= 0) slot(bucket_[static_cast<size_t>(newest)]) = newest;
+  }
+
+  std::vector<int32_t> newest_;           // token of each bucket, by slot; -1: a free slot
+  std::vector<int32_t> bucket_, before_;  // of each token: its bucket; the one before it there
 };
 
 class Learned final : public CandidateSource {
@@ -61,9 +97,11 @@ class Learned final : public CandidateSource {
   void build(const MixerPlace& place) override {
     heads_ = place.heads;
     code_ = &part<Linear>("code", place.width, heads_ * kCode, false);
-    strength_ = &param("strength", {1, 1}, init::constant(4));
+    strength_ = &param("strength.weight", {heads_, place.width}, init::constant(0));
+    strength_bias_ =
+        &param("strength.bias", {heads_}, init::constant(kStrengthAtFirst / kStrength));
     Random random(0x676e6f6d6f6e, place.layer);  // fixed: the directions are no parameters
-    directions_ = random.normal({kRounds * kBits, kCode});
+    directions_ = random.normal({kBits, kCode});
   }
   SourceForm form() const override {
     SourceForm form{.per_head = true};
@@ -74,13 +112,12 @@ class Learned final : public CandidateSource {
     form.types.insert(form.types.end(), {"explored", "explored +1"});
     return form;
   }
-  /// Slots 2 m and 2 m + 1 are mate m and the position after it; mates of equal recency share a
-  /// type.
+  /// Slots 2 m and 2 m + 1 are mate m and the position after it; explored ones share their types.
   std::vector<size_t> slot_types(size_t) const override {
     std::vector<size_t> all;
     for (size_t m = 0; m < mates(); ++m) {
-      const size_t recency = m < kRounds * latest_ ? m % latest_ : latest_;
-      all.insert(all.end(), {2 * recency, 2 * recency + 1});
+      const size_t rank = std::min(m, latest_);
+      all.insert(all.end(), {2 * rank, 2 * rank + 1});
     }
     return all;
   }
@@ -90,12 +127,14 @@ class Learned final : public CandidateSource {
 
   Offer offer(const SourceInput& input, State* state) const override {
     const size_t B = input.sequences(), N = input.tokens(), H = heads_, M = mates();
-    const Var u = codes(input.features);
+    const Var u = codes(input.context.embedded);
     auto* const before = state_cast<Codes>(state);
-    const Index mate = mates_of(buckets(u.value()), before, input.context);
+    const Index near = in_buckets(buckets(u.value()), before);
     const Var all = before ? Var(before->codes.append(u.value())) : u;
+    const Index mate = mates_of(near, u.value(), all.value(), input.context);
     const Targets targets(mate, B, all.shape()[1], "learned: mates [B,N,H,M]");
-    const Var logit = scale_by(gathered_dot(u, all, targets, H, 1), *strength_);
+    const Var strength = affine(input.features, *strength_, scale(*strength_bias_, kStrength));
+    const Var logit = scale_rows(gathered_dot(u, all, targets, H, 1), strength);
     Index twice({2 * M});
     for (size_t s = 0; s < 2 * M; ++s) twice.data()[s] = static_cast<int32_t>(s / 2);
     return {
@@ -120,14 +159,14 @@ class Learned final : public CandidateSource {
     PerSequence<std::vector<Buckets>> buckets;
   };
 
-  /// u [B,N,H 16] of features [B,N,D]
-  Var codes(const Var& features) const {
-    const auto [B, N, D] = dims<3>(features.value(), "learned: a [B,N,D]");
-    const Var rows = reshape((*code_)(features), {B * N * heads_, kCode});
+  /// u [B,N,H 16] of the embedding x [B,N,D]
+  Var codes(const Var& embedded) const {
+    const auto [B, N, D] = dims<3>(embedded.value(), "learned: x [B,N,D]");
+    const Var rows = reshape((*code_)(rms_norm(embedded, ones({D}))), {B * N * heads_, kCode});
     const Var unit = scale(rms_norm(rows, ones({kCode})), 1 / std::sqrt(real(kCode)));
     return reshape(unit, {B, N, heads_ * kCode});
   }
-  size_t mates() const { return kRounds * latest_ + kExplore; }
+  size_t mates() const { return latest_ + kExplore; }
 
   /// bucket[b,n,h,round]: the signs of u along the round's directions, as a number.
   Index buckets(const Array& u) const {
@@ -135,27 +174,58 @@ class Learned final : public CandidateSource {
     const AffinePrecision exact(Precision::f32);  // equal codes must fall into equal buckets
     const Array along = affine(u.reshaped({B * N * heads_, kCode}), directions_).value();
     Index bucket({B, N, heads_, kRounds});
-    for (size_t e = 0; e < bucket.size(); ++e) {
-      int32_t bits = 0;
-      for (size_t bit = 0; bit < kBitsOfRound[e % kRounds]; ++bit)
-        bits = 2 * bits + (along.data()[e * kBits + bit] > 0 ? 1 : 0);
-      bucket.data()[e] = bits;
+    for (size_t row = 0; row < B * N * heads_; ++row) {
+      const real* side = along.row(row);
+      for (size_t round = 0; round < kRounds; ++round) {
+        int32_t bits = 0;
+        for (size_t bit = 0; bit < kBitsOfRound[round]; ++bit)
+          bits = 2 * bits + (*side++ > 0 ? 1 : 0);
+        bucket.data()[row * kRounds + round] = bits;
+      }
     }
     return bucket;
   }
 
-  /// mate[b,n,h,m], all earlier than n: the latest in each round's bucket, then explored ones.
-  Index mates_of(const Index& bucket, Codes* before, Context& context) const {
+  /// near[b,n,h,m], all earlier than n: the latest in each round's bucket, one round after the
+  /// other; -1: nobody.
+  Index in_buckets(const Index& bucket, Codes* before) const {
     const auto [B, N, H, R] = dims<4>(bucket, "learned: buckets [B,N,H,3]");
-    const size_t M = mates(), known = R * latest_;
-    Index mate({B, N, H, M}, -1);
+    Index near({B, N, H, R * latest_}, -1);
     parallel_for(B * H * R, 1, [&, N = N, H = H, R = R](size_t chain, size_t) {
       const size_t b = chain / (H * R), h = chain / R % H, round = chain % R;
       Buckets fresh;
       Buckets& earlier = before ? before->buckets[b][h * R + round] : fresh;
       for (size_t n = 0; n < N; ++n) {
         const size_t row = (b * N + n) * H + h;
-        earlier.next(bucket.row(row)[round], mate.row(row) + round * latest_, latest_);
+        earlier.next(bucket.row(row)[round], near.row(row) + round * latest_, latest_);
+      }
+    });
+    return near;
+  }
+
+  /// mate[b,n,h,m]: the most similar of those near, then explored ones; -1: nobody. u [B,N,H 16] of
+  /// these tokens, all [B,M,H 16] of all so far.
+  Index mates_of(const Index& near, const Array& u, const Array& all, Context& context) const {
+    const auto [B, N, H, count] = dims<4>(near, "learned: near [B,N,H,3 r]");
+    const size_t M = all.shape()[1];
+    Index mate({B, N, H, mates()}, -1);
+    parallel_for(B * N * H, 256, [&, N = N, H = H, count = count](size_t begin, size_t end) {
+      std::vector<std::pair<int32_t, int32_t>> ranked;  // similarity in 1/1024, position
+      for (size_t row = begin; row < end; ++row) {
+        const size_t b = row / (N * H), h = row % H;
+        ranked.clear();
+        for (size_t m = 0; m < count; ++m) {
+          const int32_t j = near.row(row)[m];
+          if (j < 0) continue;
+          const real* code = all.data() + ((b * M + static_cast<size_t>(j)) * H + h) * kCode;
+          const real product = simd::dot(u.data() + row * kCode, code, kCode);
+          const std::pair<int32_t, int32_t> found{static_cast<int32_t>(std::lround(1024 * product)),
+                                                  j};
+          if (std::ranges::find(ranked, found) == ranked.end()) ranked.push_back(found);
+        }
+        std::ranges::sort(ranked, std::greater());
+        for (size_t m = 0; m < std::min(latest_, ranked.size()); ++m)
+          mate.row(row)[m] = ranked[m].second;
       }
     });
     if (!context.training) return mate;
@@ -163,14 +233,14 @@ class Learned final : public CandidateSource {
     for (size_t row = 0; row < B * N * H; ++row)
       if (const auto n = static_cast<real>(row / H % N); n > 0)
         for (size_t e = 0; e < kExplore; ++e)
-          mate.row(row)[known + e] =
+          mate.row(row)[latest_ + e] =
               static_cast<int32_t>(std::min(n - 1, std::floor(drawn.row(row)[e] * n)));
     return mate;
   }
 
   size_t latest_ = 2, heads_ = 1;
   const Linear* code_ = nullptr;
-  const Var* strength_ = nullptr;
+  const Var *strength_ = nullptr, *strength_bias_ = nullptr;
   Array directions_;
 };
 
