@@ -6,7 +6,7 @@
 //   mixes neighbours the features of equal tokens differ, their codes would never meet, and so
 //   never learn to. (Features that joined by a learned factor from zero were not used: it stayed
 //   within 0.02, and that much keeps equal codes from being equal.)
-//   3 rounds of 6, 12 and 24 fixed random directions cut u into buckets. Of the r latest earlier
+//   3 rounds of 6, 12 and 48 fixed random directions cut u into buckets. Of the r latest earlier
 //   positions (2 unless given) in the bucket of each round, the r with the largest u_i . u_j are
 //   mates, the largest first; of those that agree to 1/1024, the latest first. (By their age alone
 //   one stranger in the bucket takes the place, and the type, of the twin.)
@@ -14,8 +14,9 @@
 //   head. It begins at 1/2 (b = 1/16, w = 0): weak enough for other sources to win where equal
 //   tokens are mostly wrong; the factor 8 lets it grow fast where they are right; w lets a token
 //   say how much it trusts them.
-//   The directions are normal numbers [6 + 12 + 24, 16] of the stream (0x676e6f6d6f6e, layer), one
-//   round behind the other; the signs of u along them, first the highest bit, number the bucket.
+//   The directions are normal numbers [6 + 12 + 48, 16] of the stream (0x676e6f6d6f6e, layer), one
+//   round behind the other; the signs of u along them, first the highest bit, number the bucket
+//   (48 bits are hashed into 31).
 //   Few directions let codes meet that are merely similar; many keep an equal code in reach however
 //   many others there have been since.
 //   In training 4 random earlier positions are mates too: buckets alone never show a pair of tokens
@@ -42,13 +43,14 @@
 namespace gnomon {
 namespace {
 
+constexpr uint64_t kGolden = 0x9e3779b97f4a7c15;  // 2^64 / golden ratio: hashes by multiplication
 constexpr real kStrength = 8, kStrengthAtFirst = real(0.5);
 constexpr size_t kCode = 16, kRounds = 3, kExplore = 4;
-constexpr size_t kBitsOfRound[kRounds] = {6, 12, 24}, kBits = 6 + 12 + 24;
+constexpr size_t kBitsOfRound[kRounds] = {6, 12, 48}, kBits = 6 + 12 + 48;
 
 /// Who fell into the same bucket before: one round of one head of one sequence, from left to right.
 /// A hash table with open addressing, of at least twice as many slots as tokens, so that a bucket
-/// of 24 bits costs no more than one of 6.
+/// of many bits costs no more than one of few.
 class Buckets {
  public:
   /// Token n falls into `bucket`: its `count` latest mates, -1 where there are fewer.
@@ -74,7 +76,7 @@ class Buckets {
  private:
   /// Where the newest token of a bucket stands, or would; -1: nobody.
   int32_t& slot(int32_t bucket) {
-    size_t at = static_cast<uint32_t>(bucket) * size_t{0x9e3779b97f4a7c15} >> 20;
+    size_t at = static_cast<uint32_t>(bucket) * kGolden >> 20;
     for (;; ++at) {
       int32_t& newest = newest_[at & (newest_.size() - 1)];
       if (newest < 0 || bucket_[static_cast<size_t>(newest)] == bucket) return newest;
@@ -177,10 +179,12 @@ class Learned final : public CandidateSource {
     for (size_t row = 0; row < B * N * heads_; ++row) {
       const real* side = along.row(row);
       for (size_t round = 0; round < kRounds; ++round) {
-        int32_t bits = 0;
+        uint64_t bits = 0;
         for (size_t bit = 0; bit < kBitsOfRound[round]; ++bit)
           bits = 2 * bits + (*side++ > 0 ? 1 : 0);
-        bucket.data()[row * kRounds + round] = bits;
+        const bool wide = kBitsOfRound[round] > 31;
+        bucket.data()[row * kRounds + round] =
+            static_cast<int32_t>(wide ? bits * kGolden >> 33 : bits);
       }
     }
     return bucket;
