@@ -306,6 +306,32 @@ TEST_CASE("sweep: chosen on tuning seeds and data, the first of equals, failures
   CHECK(record(out, 0).at("seeds") == nlohmann::json({1}));
 }
 
+TEST_CASE(
+    "sweep: an option goes with the candidates that it belongs to, and with none is refused") {
+  const Folder folder;
+  const std::string plan = folder / "plan.ini", out = folder / "out";
+  const std::string row = "tune.seeds = 11\n[row a]\n" + kModel + "max-length = 64\n";
+  put(plan, row + "tune.position = none ; learned\n");
+  CHECK(sweep(plan, out).code == 0);
+  CHECK(get(out + "/runs/a/tuning/position=learned/11/config.ini").find("max-length = 64") !=
+        std::string::npos);
+  put(plan, row + "tune.learning-rate = 0.001 ; 0.01\n");
+  const ProgramEnd refused = sweep(plan, folder / "refused");
+  CHECK(refused.code == 2);
+  CHECK(refused.err.find("--max-length belongs to --position learned") != std::string::npos);
+}
+
+TEST_CASE("sweep: every plan of the project can be carried out as far as it is known") {
+  for (const std::string name : {"ablation", "demo", "reproduction", "results"}) {
+    CAPTURE(name);
+    const ProgramEnd list = shell("cd " GNOMON_SOURCE_DIR " && $gnomon sweep tools/plans/" + name +
+                                  ".ini --list --out /tmp/gnomon-no-such-folder");
+    // Texts that no test can count on are the only thing that may be missing.
+    if (list.code != 0)
+      CHECK_MESSAGE(list.err.find("king-james.txt") != std::string::npos, list.err);
+  }
+}
+
 TEST_CASE("sweep: pages are rendered from a ledger, and a wrong digit, option or marker is found") {
   const Folder folder;
   const std::string plan = folder / "plan.ini", ledger = folder / "plan.jsonl",
@@ -357,7 +383,9 @@ TEST_CASE("sweep: pages are rendered from a ledger, and a wrong digit, option or
 TEST_CASE("sweep: the project's pages are what its ledgers say, of the plans as they are") {
   const std::string root = GNOMON_SOURCE_DIR "/";
   for (const auto& [plan, page] : std::vector<std::pair<std::string, std::string>>{
-           {"results", "models/RESULTS.md"}, {"ablation", "nn/pointer/README.md"}}) {
+           {"results", "models/RESULTS.md"},
+           {"card", "models/RESULTS.md"},
+           {"ablation", "nn/pointer/README.md"}}) {
     CAPTURE(page);
     const std::string name = root + "tools/plans/" + plan;
     const ProgramEnd ended = gnomon_run(

@@ -46,6 +46,36 @@ std::string Run::name() const {
          (tuning ? ", tuning" : "") + fmt::format(", seed {}", seed);
 }
 
+std::vector<std::string> suited_words(const PlanLine& line, const Pairs& more) {
+  const auto foreign = [&](const Pairs& over, const std::string& name) {
+    const Arguments arguments(line.words(over));
+    Experiment experiment{ExperimentNames(arguments)};
+    Options options;
+    experiment.declare(options);
+    return options.foreign_to(name).has_value();
+  };
+  PlanLine suited = line;
+  if (!line.recipe.empty()) {
+    const auto of_recipe =
+        Arguments::of_text(read_file(line.recipe, 1 << 20), line.recipe).in_file();
+    const auto unsuited = [&](const auto& option) { return foreign(more, option.first); };
+    if (std::ranges::any_of(of_recipe, unsuited)) {
+      suited.recipe.clear();
+      for (const auto& option : of_recipe)
+        if (!unsuited(option) && std::ranges::none_of(line.options, [&](const auto& own) {
+              return own.first == option.first;
+            }))
+          suited.options.insert(suited.options.begin(), option);
+    }
+  }
+  std::erase_if(suited.options, [&](const auto& option) {
+    return foreign(more, option.first) &&
+           std::ranges::any_of(line.candidates,
+                               [&](const Pairs& other) { return !foreign(other, option.first); });
+  });
+  return suited.words(more);
+}
+
 Resolved resolve(const std::vector<std::string>& words) {
   const Arguments arguments(words);
   Experiment experiment{ExperimentNames(arguments)};

@@ -34,6 +34,12 @@ struct Run {
   std::string file(const std::string& of) const { return folder + "/" + of; }
 };
 
+/// The line's words for train with these options over them, without what cannot be meant for them:
+/// options of a line with candidates that belong to other candidates only (max-length, where one
+/// position is learned), and those of its recipe that belong to what the line has replaced
+/// (sources, where its model is another).
+std::vector<std::string> suited_words(const PlanLine& line, const Pairs& more);
+
 /// Builds the experiment of these words of train. Throws what train would.
 Resolved resolve(const std::vector<std::string>& words);
 

@@ -77,9 +77,9 @@ Run Sweep::make_run(const PlanLine& line, const Pairs& candidate, bool tuning, s
   run.line = &line, run.candidate = candidate, run.tuning = tuning, run.seed = seed;
   Pairs more = candidate;
   if (tuning && plan_.tune_steps) more.emplace_back("steps", std::to_string(plan_.tune_steps));
-  run.train = line.words(more);
-  run.train.insert(run.train.end(), {"--seed", std::to_string(seed)});
   try {
+    run.train = suited_words(line, more);
+    run.train.insert(run.train.end(), {"--seed", std::to_string(seed)});
     run.resolved = resolve(run.train);
   } catch (const Error& error) {
     if (error.fault() != Fault::option && error.fault() != Fault::data) throw;
@@ -229,7 +229,7 @@ std::map<const PlanLine*, double> Sweep::rehearse(size_t threads) {
     Pairs short_run = line.candidates.empty() ? Pairs{} : line.candidates[0];
     std::erase_if(short_run, [](const auto& p) { return p.first == "steps"; });
     short_run.emplace_back("steps", "3"), short_run.emplace_back("log-every", "1");
-    std::vector<std::string> words = line.words(short_run);
+    std::vector<std::string> words = suited_words(line, short_run);
     words.insert(words.begin(), "train");
     words.insert(words.end(), {"--out", out});
     if (!ended(words)) continue;
