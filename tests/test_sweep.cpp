@@ -382,10 +382,10 @@ TEST_CASE("sweep: pages are rendered from a ledger, and a wrong digit, option or
 
 TEST_CASE("sweep: the project's pages are what its ledgers say, of the plans as they are") {
   const std::string root = GNOMON_SOURCE_DIR "/";
-  for (const auto& [plan, page] : std::vector<std::pair<std::string, std::string>>{
-           {"results", "models/RESULTS.md"},
-           {"card", "models/RESULTS.md"},
-           {"ablation", "nn/pointer/README.md"}}) {
+  for (const auto& [plan, page] :
+       std::vector<std::pair<std::string, std::string>>{{"results", "models/RESULTS.md"},
+                                                        {"card", "models/RESULTS.md"},
+                                                        {"ablation", "nn/pointer/README.md"}}) {
     CAPTURE(page);
     const std::string name = root + "tools/plans/" + plan;
     const ProgramEnd ended = gnomon_run(
