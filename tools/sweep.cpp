@@ -163,12 +163,15 @@ Exit run(const Plan& plan, const SweepConfig& config) {
   const size_t failed =
       sweep->work({jobs, threads, config.fail_fast, config.quiet, machines.rank() == 0});
   if (machines.rank() > 0) return Exit::ok;  // the first tells, of all runs
-  const std::vector<Record> records = sweep->records();
+  std::vector<Record> records = sweep->records();
   if (!config.ledger.empty()) {
     Ledger ledger(plan, config.ledger);
     ledger.merge(records);
     atomic_write(config.ledger, {ledger.text()});
   }
+  std::erase_if(records, [&](const Record& r) {
+    return !is_among(r.at("row").get<std::string>(), config.rows);
+  });
   print(as_markdown(records));
   print(fmt::format("\n'{}', .csv, .jsonl; each run: '{}'\n", sweep->file("table.md"),
                     sweep->file("runs.csv")));
