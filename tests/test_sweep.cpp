@@ -188,6 +188,43 @@ TEST_CASE("sweep: some of the rows only, the table and the ledger keep the other
   CHECK(get(ledger) == before);
 }
 
+TEST_CASE(
+    "sweep: what is judged by hand is judged anew, and only the rows asked for are run anew") {
+  const Folder folder;
+  const std::string plan = folder / "plan.ini", out = folder / "out";
+  put(plan, "[row a]\n" + kModel + "[row b]\nlike = a\nwidth = 12\n");
+  REQUIRE(sweep(plan, out).code == 0);
+  const std::string before = table(out), run = out + "/runs/a/1";
+  REQUIRE(gnomon_run(words("eval --lengths 20 --batches 1 --quiet --run " + run + " --json",
+                           run + "/eval.json"))
+              .code == 0);
+  CHECK(sweep(plan, out).code == 0);
+  CHECK(table(out) == before);
+
+  for (const std::string row : {"a", "b"}) {
+    const std::string done = out + "/runs/" + row + "/1/done.json";
+    auto record = nlohmann::json::parse(get(done));
+    record["commit"] = "another";
+    put(done, record.dump());
+  }
+  CHECK(sweep(plan, out, "--retry stale --rows b").code == 0);
+  CHECK(std::filesystem::exists(run + "/done.json"));
+  CHECK(get(out + "/runs/b/1/done.json").find("another") == std::string::npos);
+
+  // A figure in prose, whatever stood there, and a length that was not measured.
+  const std::string ledger = folder / "ledger", page = folder / "page.md";
+  REQUIRE(sweep(plan, out, "--ledger " + ledger).code == 0);
+  for (const std::string old : {"not run", "1.00 %", "7 - 9"}) {
+    put(page, "x <!-- = plan/a/20/steps -->" + old +
+                  ".\n<!-- sweep plan columns=label|steps@9|steps@10 -->\n<!-- end -->\n");
+    const std::string to_page = "sweep " + plan + " --ledger " + ledger;
+    CHECK(gnomon_run(words(to_page + " --write", page)).code == 0);
+    CHECK(get(page).starts_with("x <!-- = plan/a/20/steps -->8.\n"));
+    CHECK(get(page).find("| a | 8 | - |") != std::string::npos);
+    CHECK(gnomon_run(words(to_page + " --check", page)).code == 0);
+  }
+}
+
 TEST_CASE("sweep: killed at any moment, with one job or two, or two sweeps: the same table") {
   const Folder folder;
   const std::string plan = folder / "plan.ini";

@@ -129,9 +129,9 @@ void print_dry_run(const Plan& plan, const Sweep& sweep,
 
 /// Whatever precedes the work: nothing is written before all is known to be right.
 void prepare(Sweep& sweep, const SweepConfig& config, size_t threads) {
+  sweep.rehearse(threads);
   if (config.retry != "none") sweep.retry(config.retry == "failed", config.retry == "stale");
   if (!config.reuse.empty()) sweep.reuse(config.reuse);
-  sweep.rehearse(threads);
 }
 
 Exit run(const Plan& plan, const SweepConfig& config) {

@@ -116,7 +116,7 @@ std::string Ledger::table(const std::string& columns, const std::string& rows) c
       std::vector<std::string> cells;
       for (const std::string& key : keys) {
         const size_t at = key.find('@');
-        const Record* from = &r;
+        const Record* from = at == key.npos ? &r : nullptr;
         for (const Record& other : own)
           if (at != key.npos &&
               std::to_string(other.at("length").get<uint64_t>()) == key.substr(at + 1))
@@ -126,7 +126,7 @@ std::string Ledger::table(const std::string& columns, const std::string& rows) c
         else if (key == "note")
           cells.push_back(line.note);
         else
-          cells.push_back(key == "length" ? "" : cell(*from, key.substr(0, at)));
+          cells.push_back(key == "length" ? "" : from ? cell(*from, key.substr(0, at)) : "-");
       }
       const auto length = r.at("length").get<uint64_t>();
       if (!groups.empty() && groups.back().second == cells)
@@ -171,7 +171,9 @@ std::string Ledger::rendered(const std::string& page, const std::string& path) c
     at = stop;
   }
   made += page.substr(at);
-  static const std::regex figure("(<!-- = ([^/ ]+)/([^/]+)/([0-9]+)/([a-z_]+) -->)[-0-9.,]+( %)?");
+  const std::string number = "-?[0-9](?:[0-9,]*[0-9])?(?:\\.[0-9]+)?";
+  const std::regex figure("(<!-- = ([^/ ]+)/([^/]+)/([0-9]+)/([a-z_]+) -->)(?:not run|" + number +
+                          "(?: - " + number + ")?|-)(?: %| bits)?");
   std::string out;
   auto from = made.cbegin();
   for (std::sregex_iterator m(made.cbegin(), made.cend(), figure), none; m != none; ++m) {

@@ -121,8 +121,10 @@ RunStatus state_of(const Run& run) {
          "another --out",
          run.folder, word(*done, "data"), run.resolved.data);
   if (word(*done, "status") == "failed") return RunStatus::failed;
-  if (word(*done, "eval") != sha256(joined(run.judge)) || !there(run.file("eval.json")))
-    return RunStatus::trained;
+  const std::string judged = run.file("eval.json");
+  if (word(*done, "eval") != sha256(joined(run.judge)) || !there(judged)) return RunStatus::trained;
+  if (done->contains("judged") && word(*done, "judged") != sha256(read_file(judged, kLargestFile)))
+    return RunStatus::trained;  // by hand, otherwise
   return RunStatus::finished;
 }
 
@@ -138,6 +140,7 @@ void write_done(const Run& run, const std::optional<Failure>& failure, size_t th
   done["config"] = sha256(read_file(run.file("config.ini"), 1 << 20));
   done["data"] = run.resolved.data;
   done["eval"] = sha256(joined(run.judge));
+  if (!failure) done["judged"] = sha256(read_file(run.file("eval.json"), kLargestFile));
   done["model"] = there(model) ? sha256(read_file(model, kLargestFile)) : "";
   done["version"] = GNOMON_VERSION;
   done["commit"] = commit();

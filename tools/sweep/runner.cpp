@@ -120,7 +120,10 @@ void Runner::ended(Active& active) {
   else if (signalled_.requested()) {
     stop_children();
   } else {
-    if (end.code == static_cast<int>(Exit::diverged))
+    // A run that failed before it had a folder leaves no record, and is tried again.
+    std::error_code error;
+    if (end.code == static_cast<int>(Exit::diverged) &&
+        std::filesystem::exists(run.file("config.ini"), error))
       write_done(run, end, options_.threads, options_.jobs);
     failed(run, end);
   }

@@ -53,7 +53,8 @@ struct Scratch {
 
 Sweep::Sweep(const Plan& plan, const std::string& folder, std::string rows)
     : plan_(plan), folder_(folder), rows_(std::move(rows)) {
-  if (std::ranges::none_of(plan.lines, [&](const auto& line) { return is_among(line.row, rows_); }))
+  if (!rows_.empty() &&
+      std::ranges::none_of(plan.lines, [&](const auto& line) { return is_among(line.row, rows_); }))
     fail_option("rows", "expected names of rows of {}, got '{}'", plan.path, rows_);
   std::map<std::string, std::string> folders;
   const auto expect_new = [&](const Run& run) {
@@ -177,8 +178,7 @@ std::vector<Run> Sweep::asked(std::vector<Run> runs) const {
 std::vector<Record> Sweep::records() const {
   std::vector<Record> all;
   for (const ReportedLine& line : lines_)
-    for (Record& r : records_of(
-             line, runner_ ? runner_->failures() : std::map<std::string, Failure>{}, plan_.name))
+    for (Record& r : records_of(line, runner_ ? runner_->failures() : failures_, plan_.name))
       all.push_back(r);
   mark_budget(all, plan_);
   return all;
@@ -249,7 +249,7 @@ std::map<const PlanLine*, double> Sweep::rehearse(size_t threads) {
 }
 
 void Sweep::retry(bool failed, bool stale) {
-  for (const std::vector<Run>& runs : {tuning_, reported()})
+  for (const std::vector<Run>& runs : {asked(tuning_), asked(reported())})
     for (const Run& run : runs) {
       const auto done = done_of(run);
       if (!done) continue;
@@ -269,12 +269,12 @@ void Sweep::reuse(const std::string& other) {
       Run there;
       there.folder = entry.path().parent_path().string();
       if (const auto done = done_of(there); done && done->value("status", "") == "finished")
-        finished[done->value("config", "")] = there.folder;
+        finished[done->value("config", "") + done->value("data", "")] = there.folder;
     }
   if (error) fail(Fault::data, "--reuse: '{}' holds no sweep", other);
   for (const std::vector<Run>& runs : {tuning_, reported()})
     for (const Run& run : runs) {
-      const auto found = finished.find(sha256(run.resolved.ini));
+      const auto found = finished.find(sha256(run.resolved.ini) + run.resolved.data);
       if (found == finished.end() || state_of(run) != RunStatus::missing) continue;
       create_folder(fs::path(run.folder).parent_path().string());
       fs::copy(found->second, run.folder, fs::copy_options::recursive);
@@ -320,6 +320,7 @@ size_t Sweep::work(const RunnerOptions& options) {
   for (const ReportedLine& line : lines_)
     for (const Run& run : line.runs) state_of(run);  // chosen now: refuses what stands there
   runner.work(asked(reported()));
+  write(true);
   if (options.commands && rows_.empty())
     for (const PlanCommand& command : plan_.commands) run_command(command, runner, options.quiet);
   write(true);
@@ -331,6 +332,7 @@ size_t Sweep::work(const RunnerOptions& options) {
       complain(fmt::format("{}: nothing to report: {}", line.line->name(), line.skipped));
       ++failed;
     }
+  failures_ = runner.failures();
   runner_ = nullptr;
   return failed;
 }

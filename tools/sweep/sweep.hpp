@@ -57,6 +57,7 @@ class Sweep {
 
   const Plan& plan_;
   std::string folder_, rows_;
+  std::map<std::string, Failure> failures_;  // of the work that is done
   std::vector<Run> tuning_;
   std::vector<ReportedLine> lines_;
   std::string chosen_;  // chosen.jsonl
