@@ -11,14 +11,14 @@
 namespace gnomon {
 namespace {
 
-/// What the options come to, without the seed; nor those that were tuned, where it is not known any
-/// more what was chosen.
+/// What the options come to, without the seed and where data lies; nor those that were tuned, where
+/// it is not known any more what was chosen.
 std::map<std::string, std::string> config_of(const PlanLine& line, const Record& chosen) {
   Pairs more;
   for (const auto& [name, value] : chosen.items()) more.emplace_back(name, value);
   const auto experiment = Experiment::unprepared(Arguments(line.words(more)));
   auto options = Arguments::of_text(experiment->ini, line.row).in_file();
-  options.erase("seed");
+  for (const char* name : {"seed", "file", "folder"}) options.erase(name);
   if (!line.candidates.empty())
     for (const auto& [name, value] : line.candidates[0])
       if (!chosen.contains(name)) options.erase(name);
@@ -75,7 +75,7 @@ std::vector<std::string> Ledger::foreign() const {
     std::vector<std::string> changes;
     // An option that there was not yet has its default, and that is as it was before.
     for (const auto& [name, value] : then.items())
-      if (name != "file" && now[name] != value.get<std::string>())
+      if (now[name] != value.get<std::string>())
         changes.push_back(
             fmt::format("{} = {} (now {})", name, value.get<std::string>(), now[name]));
     std::string lengths;
