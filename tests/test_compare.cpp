@@ -148,7 +148,7 @@ TEST_CASE("compare: a seed that comes twice is no second draw, candidates are no
   const ProgramEnd e =
       compared({folder / "before", folder / "after", "--out", folder / "page.html"});
   CHECK(says(e.out, "2 runs in 2 groups"));
-  CHECK(page_of(folder / "page.html")["different"] == json{"from"});
+  CHECK(page_of(folder / "page.html")["different"] == json{"path"});
 
   for (const char* path : {"sweep/runs/row/1", "sweep/runs/row/tuning/rate=1/11"}) {
     run.path = folder / path, run.seed += 10;

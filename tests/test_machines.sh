@@ -4,6 +4,7 @@
 # Skipped (exit code 77) where there is no mpirun, or the program was built without MPI.
 set -euo pipefail
 gnomon=$1
+tests=$(cd "$(dirname "$0")" && pwd)
 command -v mpirun >/dev/null || { echo "test_machines: skipped: no mpirun here"; exit 77; }
 cd "$(mktemp -d)"
 hosts=(gnomon-a-$$ gnomon-b-$$)
@@ -128,15 +129,7 @@ printf '%s\n' 'seeds = 1,2' 'tune.seeds = 7' '[row a]' 'model = pointer' 'task =
   'length = 9' 'layers = 1' 'width = 8' 'feed-forward = 8' 'batch = 4' 'steps = 60' \
   'checkpoint-every = 10' 'selection = soft ; gumbel' 'tune.learning-rate = 0.001 ; 0.01' \
   'eval.lengths = 9' 'eval.batches = 1' >plan.ini
-table() {
-  /usr/bin/python3 - "$1" <<'END'
-import json, sys
-for line in open(sys.argv[1] + "/table.jsonl"):
-    record = json.loads(line)
-    for key in ("seconds", "tokens_per_s", "threads", "jobs", "date", "machine"): record.pop(key, None)
-    print(json.dumps(record))
-END
-}
+table() { /usr/bin/python3 "$tests/sweep_table.py" "$1"; }
 "$gnomon" sweep plan.ini --out sweep-alone --quiet >/dev/null
 mpirun -n 3 "$gnomon" sweep plan.ini --out sweep-on-3 --quiet >out.txt 2>&1 &
 until [ -n "$(ls sweep-on-3/runs/a/*/* 2>/dev/null)" ]; do sleep 0.1; done

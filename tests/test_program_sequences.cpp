@@ -77,6 +77,27 @@ TEST_CASE(
   CHECK_MESSAGE(wrote.code == 0, wrote.err);
   CHECK(wrote.out.starts_with("1 7 3 | "));
   refused("eval --run " + run, 3, "/reverse: there is no such folder");
+  // The same data elsewhere is no other configuration.
+  const std::string second = folder / "second";
+  const auto train = [&](const std::string& at, const std::string& out) {
+    return gnomon_run(words("train --task sequences --length 32 --steps 4 --seed 2 " + kModel +
+                                "--validate-every 2 --validate-batches 2 --folder",
+                            at, "--out", out));
+  };
+  REQUIRE(train(away, second).code == 0);
+  const ProgramEnd both = gnomon_run({"compare", run, second, "--out", folder / "both.html"});
+  CHECK_MESSAGE(both.out.find("2 runs in 1 group") != std::string::npos, both.out);
+  // A run that was killed before it had its config.ini begins anew over what it keeps; other files
+  // stay.
+  const std::string killed = folder / "killed", kept = killed + "/sequences.json";
+  std::filesystem::create_directories(killed);
+  put(kept, get(second + "/sequences.json"));
+  CHECK(train(away, killed).code == 0);
+  std::filesystem::remove_all(killed);
+  std::filesystem::create_directories(killed);
+  put(kept, "mine");
+  CHECK(train(away, killed).code == 2);
+  CHECK(get(kept) == "mine");
   std::filesystem::rename(away, data);
   put(data + "/test.jsonl",
       get(data + "/test.jsonl") + R"({"tokens": [1, 2, 3], "next": 0})" + "\n");

@@ -19,7 +19,7 @@ struct EvalConfig {
   std::string run, lengths, stride, json, checkpoint = "last";
   EvaluationPlan plan{.temperature = 0};
   size_t threads = default_threads();
-  bool quiet = false;
+  bool quiet = false, dry_run = false;
 
   void declare(Options& options) {
     Fields& f = options.group("options");
@@ -48,6 +48,7 @@ struct EvalConfig {
            "what is new in each: every byte once; 0: in one pass, with all of it before each byte");
     f.text("json", json, "file for the results as JSON; -: the standard output, without the table");
     declare_threads(f, threads);
+    f.flag("dry-run", dry_run, "checks all options and judges one sequence of the first length");
     f.flag("quiet", quiet, "no progress bar");
   }
   /// Whether it is 0, so that there is no length. Throws Error(Fault::option) for what does not go
@@ -204,7 +205,7 @@ Exit evaluate(const Words& words) {
   config.plan.state = !config.json.empty();
   const OpenedRun run(config.run, config.checkpoint, config.threads);
   const Task& task = run.task();
-  const auto lengths =
+  auto lengths =
       config.read_stride() ? std::vector<size_t>{0} : parse_lengths(config.lengths, task);
   if (config.plan.temperature == 0)
     config.plan.temperature = run.experiment->training.temperature.final_temperature;
@@ -212,6 +213,10 @@ Exit evaluate(const Words& words) {
   std::vector<Evaluation> rows;
   size_t done = 0, batches = 0;
   for (const size_t length : lengths) batches += batches_at(task, length, config.plan);
+  if (config.dry_run) {
+    lengths.resize(1);
+    config.plan.batches = config.plan.batch = batches = 1;
+  }
   {
     Progress progress("batch", 0, batches, config.quiet);
     for (const size_t length : lengths) {

@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 kills=${1:-20}
-gnomon=$PWD/build/gnomon
+gnomon=$PWD/build/gnomon tests=$PWD/tests
 [ -x "$gnomon" ] || { echo "kill-sweeps: build/gnomon is missing; run tools/demo.sh or tools/test.sh" >&2; exit 1; }
 cd "$(mktemp -d)"
 trap 'rm -rf "$PWD"' EXIT
@@ -33,15 +33,7 @@ eval.lengths = 20,64
 eval.batches = 2
 END
 
-table() {
-  /usr/bin/python3 - "$1" <<'END'
-import json, sys
-for line in open(sys.argv[1] + "/table.jsonl"):
-    record = json.loads(line)
-    for key in ("seconds", "tokens_per_s", "threads", "jobs", "date", "machine"): record.pop(key, None)
-    print(json.dumps(record))
-END
-}
+table() { /usr/bin/python3 "$tests/sweep_table.py" "$1"; }
 # begin WAY OUT: the sweep in that way, in the background; its processes in `begun`.
 begin() {
   case $1 in

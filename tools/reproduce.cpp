@@ -155,9 +155,9 @@ class Reproduction {
   void write() {
     Document report("What the Pointer paper reports, and what is measured here");
     report.paragraph(fmt::format(
-        "Paper: arXiv 2508.02631. {} seeds; mean (lowest - highest). Pointers are hard. Every "
+        "Paper: arXiv 2508.02631. {} seed{}; mean (lowest - highest). Pointers are hard. Every "
         "figure of ours comes from the commands at the end, run on this machine.",
-        config_.seeds));
+        config_.seeds, config_.seeds == 1 ? "" : "s"));
     const auto at_2048 = copying(report);
     curve(report);
     const bool quiet = efficiency(report);
@@ -409,8 +409,8 @@ class Reproduction {
         "reach {} at 2,048 on average over the seeds, trained on distances up to 160.",
         percent(at_2048.at("pointer"))));
     report.paragraph(
-        fmt::format("Attention is not at chance beyond its training length whatever its positions: "
-                    "rotary ones give {} of the tokens at 2,048, ALiBi {}.",
+        fmt::format("What attention reaches beyond its training length depends on how it is told "
+                    "positions: rotary ones give {} of the tokens at 2,048, ALiBi {}.",
                     percent(at_2048.at("transformer")), percent(at_2048.at("transformer-alibi"))));
     report.paragraph(
         "\"Linear cost\": holds only with candidate sets (counted above). The argmax over all "

@@ -79,48 +79,78 @@ bool page(const Plan& plan, const SweepConfig& config) {
   return same;
 }
 
-void print_dry_run(const Plan& plan, const Sweep& sweep,
+/// What there is of a line's runs, and what training them took.
+struct Progressed {
+  size_t wanted = 0, done = 0, failed = 0, begun = 0, taken = 0;
+  size_t steps = 0;    // of one run
+  size_t trained = 0;  // steps that have been made, of all runs, and their seconds
+  size_t still = 0;    // steps of runs that are done, or taken over, or failed
+  double seconds = 0;
+
+  size_t to_do() const { return wanted - done - failed - taken; }
+  /// Seconds of what is left, by what is there or else by a rehearsal of so many a step.
+  double estimate(double a_step) const {
+    const double each = trained ? seconds / static_cast<double>(trained) : a_step;
+    return each * (static_cast<double>(wanted * steps) - static_cast<double>(still));
+  }
+};
+
+/// The steps in the log of a run, and their seconds.
+void add_log(Progressed& line, const Run& run, bool begun) {
+  const std::string path = run.file("metrics.jsonl");
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) return;
+  const auto lines = split(read_file(path, uint64_t{1} << 30), '\n');
+  for (auto l = lines.rbegin(); l != lines.rend(); ++l) try {
+      const Json last = parse_json(*l, path);
+      const auto steps = last.at("step").get<size_t>();
+      line.trained += steps, line.seconds += last.at("seconds").get<double>();
+      if (begun) line.still += std::min(steps, line.steps);
+      return;
+    } catch (const std::exception&) {  // an end that is being written, or was when it was killed
+    }
+}
+
+void print_dry_run(const Plan& plan, const Sweep& sweep, const SweepConfig& config,
                    const std::map<const PlanLine*, double>& rehearsed, size_t jobs) {
-  struct Count {
-    size_t wanted = 0, done = 0, failed = 0, begun = 0;
-    double seconds = 0;  // of finished ones
-    size_t steps = 0;
-  };
-  std::map<const PlanLine*, Count> counts;
+  std::map<const PlanLine*, Progressed> lines;
+  std::set<std::string> reusable;
+  if (!config.reuse.empty())
+    for (const auto& [run, folder] : sweep.reusable(config.reuse)) reusable.insert(run.folder);
   for (const PlanLine& line : plan.lines)
-    counts[&line].wanted = plan.seeds.size() + line.candidates.size() * plan.tune_seeds.size();
+    lines[&line].wanted = plan.seeds.size() + line.candidates.size() * plan.tune_seeds.size();
   for (const std::vector<Run>& runs : {sweep.tuning(), sweep.reported()})
     for (const Run& run : runs) {
-      Count& c = counts[run.line];
+      Progressed& line = lines[run.line];
       const RunStatus state = state_of(run);
-      c.steps = run.resolved.steps;
-      c.failed += state == RunStatus::failed;
-      c.begun += state == RunStatus::begun || state == RunStatus::trained;
-      if (state != RunStatus::finished) continue;
-      ++c.done;
-      const auto lines = split(read_file(run.file("metrics.jsonl"), uint64_t{1} << 30), '\n');
-      for (auto l = lines.rbegin(); l != lines.rend(); ++l)
-        if (!l->empty()) {
-          c.seconds += parse_json(*l, "metrics.jsonl").at("seconds").get<double>();
-          break;
-        }
+      const bool again = sweep.is_retried(run, config.retry);
+      const bool begun = !again && (state == RunStatus::begun || state == RunStatus::trained);
+      const bool done = !again && state == RunStatus::finished;
+      const bool failed = !again && state == RunStatus::failed;
+      const bool taken = reusable.contains(run.folder);
+      line.steps = run.resolved.steps;
+      line.done += done, line.failed += failed, line.begun += begun, line.taken += taken;
+      if (done || failed || taken) line.still += run.resolved.steps;
+      if (!failed) add_log(line, run, begun);
     }
-  std::vector<std::vector<std::string>> cells{
-      {"row", "runs", "done", "begun", "failed", "to do", "estimate", "from"}};
+  std::vector<std::string> head{"row",    "runs",  "done",     "begun",
+                                "failed", "to do", "estimate", "from"};
+  if (!config.reuse.empty()) head.insert(head.begin() + 5, "taken over");
+  std::vector<std::vector<std::string>> cells{head};
   double total = 0;
   for (const PlanLine& line : plan.lines) {
-    const Count& c = counts[&line];
-    const size_t left = c.wanted - c.done - c.failed;
-    std::string from = "-";
-    double each = 0;
-    if (c.done)
-      each = c.seconds / static_cast<double>(c.done), from = "its finished runs";
-    else if (const auto at = rehearsed.find(&line); at != rehearsed.end())
-      each = at->second * static_cast<double>(c.steps), from = "3 steps";
-    total += each * static_cast<double>(left);
-    cells.push_back({line.name(), std::to_string(c.wanted), std::to_string(c.done),
-                     std::to_string(c.begun), std::to_string(c.failed), std::to_string(left),
-                     left && each > 0 ? clock_text(each * static_cast<double>(left)) : "-", from});
+    const Progressed& p = lines[&line];
+    const auto at = rehearsed.find(&line);
+    const double seconds = p.estimate(at == rehearsed.end() ? 0 : at->second);
+    total += seconds;
+    cells.push_back({line.name(), std::to_string(p.wanted), std::to_string(p.done),
+                     std::to_string(p.begun), std::to_string(p.failed), std::to_string(p.to_do()),
+                     p.to_do() && seconds > 0 ? clock_text(seconds) : "-",
+                     p.trained               ? "its runs"
+                     : at != rehearsed.end() ? "3 steps"
+                                             : "-"});
+    if (!config.reuse.empty())
+      cells.back().insert(cells.back().begin() + 5, std::to_string(p.taken));
   }
   print(fmt::format("plan {}: {} rows\n{}", plan.name, plan.lines.size(), table(cells)));
   print(fmt::format("training of what is left: about {} with --jobs {}, judging not counted\n",
@@ -130,7 +160,7 @@ void print_dry_run(const Plan& plan, const Sweep& sweep,
 /// Whatever precedes the work: nothing is written before all is known to be right.
 void prepare(Sweep& sweep, const SweepConfig& config, size_t threads) {
   sweep.rehearse(threads);
-  if (config.retry != "none") sweep.retry(config.retry == "failed", config.retry == "stale");
+  sweep.retry(config.retry);
   if (!config.reuse.empty()) sweep.reuse(config.reuse);
 }
 
@@ -144,7 +174,7 @@ Exit run(const Plan& plan, const SweepConfig& config) {
     if (config.list)
       print(fmt::format("{}\n", fmt::join(sweep.commands(), "\n")));
     else
-      print_dry_run(plan, sweep, sweep.rehearse(threads), jobs);
+      print_dry_run(plan, sweep, config, sweep.rehearse(threads), jobs);
     return Exit::ok;
   }
   // The processes of mpirun share the folder as two sweeps would: by its claims.
@@ -190,6 +220,8 @@ Exit sweep(const Words& words) {
   const Plan plan(path, config.set, config.seeds);
   if (config.write.empty() && config.check.empty()) {
     if (config.out.empty()) fail(Fault::option, "--out is missing: the folder of the sweep");
+    if (!config.seeds.empty() && !config.ledger.empty())
+      fail_option("seeds", "does not go with --ledger, whose records are of the plan's own seeds");
     return run(plan, config);
   }
   if (!Machines::is_first()) return Exit::ok;

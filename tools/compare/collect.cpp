@@ -231,7 +231,7 @@ void read_model(ComparedRun& run) {
       const auto found = header.metadata.find(name);
       return found == header.metadata.end() ? std::string() : found->second;
     };
-    run.stop = known("stop");
+    run.stop = known("stop"), run.data = known("data");
     if (const std::string step = known("step"); !step.empty())
       run.step = static_cast<double>(parse_integer(step, 0, 1'000'000'000, path + ": step"));
   });
@@ -294,6 +294,19 @@ ComparedRun read_run(const std::string& path, const std::string& source, bool in
   return run;
 }
 
+/// The same data is named as in the first run that learned from it, wherever it lies in others.
+void name_data_alike(std::vector<ComparedRun>& runs) {
+  std::map<std::string, const ComparedRun*> first;
+  for (ComparedRun& run : runs) {
+    if (run.data.empty()) continue;
+    const ComparedRun& like = *first.emplace(run.data, &run).first->second;
+    for (const char* place : {"file", "folder"})
+      if (const auto at = run.options.find(place); at != run.options.end())
+        if (const auto known = like.options.find(place); known != like.options.end())
+          at->second = known->second;
+  }
+}
+
 }  // namespace
 
 const char* name_of(RunStatus status) {
@@ -329,6 +342,7 @@ std::vector<ComparedRun> collect_runs(const std::vector<std::string>& words) {
         if (seen.insert(fs::weakly_canonical(path)).second)
           runs.push_back(read_run(path, folder, path != folder && holds(folder, "runs")));
     }
+  name_data_alike(runs);
   return runs;
 }
 

@@ -38,6 +38,7 @@ struct ComparedRun {
   std::string row;     ///< in a sweep: the row, its values and candidate; else empty
   std::map<std::string, std::string> options;  ///< all but the seed
   std::string seed;
+  std::string data;  ///< the fingerprint of what it has learned from, where known
   RunStatus status = RunStatus::finished;
   std::vector<std::string> remarks;  ///< why it is not finished; what could not be read
   double step = kUnknown, steps = kUnknown, parameters = kUnknown;  ///< reached; planned

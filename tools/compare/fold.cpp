@@ -48,7 +48,7 @@ void tell_apart(std::vector<ComparedRun>& runs) {
       if (!repeats_a_seed(runs, group)) continue;
       for (const size_t i : group.runs) {
         ComparedRun& run = runs[i];
-        run.options["from"] = level == 0 ? run.source : level == 1 ? parent_of(run.path) : run.path;
+        run.options["path"] = level == 0 ? run.source : level == 1 ? parent_of(run.path) : run.path;
       }
     }
 }

@@ -48,6 +48,13 @@ std::vector<Record> Ledger::of(const PlanLine& line) const {
   return found;
 }
 
+Record Ledger::judging_of(const PlanLine& line) const {
+  Record judging{{"data-seed", std::to_string(plan_.data_seed)}};
+  for (const auto& [name, value] : line.judging)
+    if (name != "lengths") judging[name] = value;  // each record has its own
+  return judging;
+}
+
 void Ledger::merge(const std::vector<Record>& records) {
   std::vector<Record> merged;
   for (const PlanLine& line : plan_.lines) {
@@ -59,7 +66,7 @@ void Ledger::merge(const std::vector<Record>& records) {
     if (own.empty())
       own = of(line);
     else
-      own[0]["config"] = config_of(line, own[0].at("chosen"));
+      own[0]["config"] = config_of(line, own[0].at("chosen")), own[0]["judging"] = judging_of(line);
     merged.insert(merged.end(), own.begin(), own.end());
   }
   records_ = std::move(merged);
@@ -78,12 +85,21 @@ std::vector<std::string> Ledger::foreign() const {
       if (now[name] != value.get<std::string>())
         changes.push_back(
             fmt::format("{} = {} (now {})", name, value.get<std::string>(), now[name]));
-    std::string lengths;
-    for (const Record& r : own)
-      lengths += (lengths.empty() ? "" : ",") + std::to_string(r.at("length").get<uint64_t>());
+    const auto expect = [&](const char* what, const std::string& was, const std::string& is) {
+      if (was != is) changes.push_back(fmt::format("{} {} (now {})", what, was, is));
+    };
+    std::vector<std::string> lengths;
+    for (const Record& r : own) lengths.push_back(std::to_string(r.at("length").get<uint64_t>()));
     for (const auto& [name, value] : line.judging)
-      if (name == "lengths" && value != lengths)
-        changes.push_back(fmt::format("lengths {} (now {})", lengths, value));
+      if (name == "lengths" && split(value, ',') != lengths)
+        expect("lengths", fmt::format("{}", fmt::join(lengths, ",")), value);
+    if (own[0].contains("seeds"))
+      expect("seeds",
+             fmt::format("{}", fmt::join(own[0].at("seeds").get<std::vector<size_t>>(), ",")),
+             fmt::format("{}", fmt::join(plan_.seeds, ",")));
+    // Of records older than this, it is not known.
+    if (own[0].contains("judging"))
+      expect("eval", own[0].at("judging").dump(), judging_of(line).dump());
     if (changes.empty() && then.empty()) changes.push_back("an unknown configuration");
     if (!changes.empty())
       sentences.push_back(
@@ -179,10 +195,18 @@ std::string Ledger::rendered(const std::string& page, const std::string& path) c
   for (std::sregex_iterator m(made.cbegin(), made.cend(), figure), none; m != none; ++m) {
     if ((*m)[2] != plan_.name) continue;
     std::string text = "not run";
-    for (const Record& r : records_)
-      if (r.at("row") == (*m)[3].str() &&
-          std::to_string(r.at("length").get<uint64_t>()) == (*m)[4].str())
-        text = cell(r, (*m)[5]);
+    const Record* found = nullptr;
+    for (const Record& r : records_) {
+      const auto row = r.at("row").get<std::string>(), values = r.at("values").get<std::string>();
+      if (std::to_string(r.at("length").get<uint64_t>()) != (*m)[4].str() ||
+          ((*m)[3] != row && (*m)[3] != row + " " + values))
+        continue;
+      if (found)
+        fail(Fault::data, "{}: '{}': row {} has alternatives: write {} {} for the last of them",
+             path, (*m)[1].str(), row, row, values);
+      found = &r;
+      text = cell(r, (*m)[5]);
+    }
     if (const size_t spread = text.find(" ("); spread != text.npos) text.resize(spread);
     out.append(from, (*m)[0].first);
     out += (*m)[1].str() + text;

@@ -30,6 +30,8 @@ class Ledger {
   std::string rendered(const std::string& page, const std::string& path) const;
 
  private:
+  /// How the line is judged: the seed of the data, options of eval.
+  Record judging_of(const PlanLine& line) const;
   std::vector<Record> of(const PlanLine& line) const;
   std::string table(const std::string& columns, const std::string& rows) const;
 

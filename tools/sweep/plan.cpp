@@ -93,13 +93,14 @@ Plan::Plan(const std::string& file, const std::vector<std::string>& sets,
     : path(file), name(fs::path(file).stem().string()), text(read_file(file, kLargestPlan)) {
   const std::vector<Section> all = sections();
   read_top(all[0], seeds_given);
+  top_ = all[0].lines;
   Lines names, common, set;
   for (const std::string& given : sets) {
     const size_t at = given.find('=');
     if (at == given.npos || at == 0)
       fail_option("set", "expected option=value, got '{}'", shortened(given));
-    set.push_back(
-        {std::string(trimmed(given.substr(0, at))), std::string(trimmed(given.substr(at + 1))), 0});
+    set.push_back({std::string(trimmed(given.substr(0, at))),
+                   std::string(trimmed(given.substr(at + 1))), kFromSet});
   }
   for (const Section& s : all)
     if (s.kind == "names") names = s.lines;
@@ -112,7 +113,7 @@ Plan::Plan(const std::string& file, const std::vector<std::string>& sets,
       if (words == s.lines.end() || result == s.lines.end() || s.lines.size() != 2)
         fail_at(s.number, "[command {}]: expected the lines words and result, and no others",
                 s.name);
-      commands.push_back({s.name, words->value, result->value});
+      commands.push_back({s.name, words->value, result->value, words->number});
     }
     if (s.kind != "row") continue;
     Lines own = s.lines;
@@ -128,6 +129,9 @@ Plan::Plan(const std::string& file, const std::vector<std::string>& sets,
     }
     rows_.emplace_back(s.name, own);
     Lines lines = over(over(common, own), set);
+    for (const Line& given : set)  // what is set is not chosen among candidates any more
+      if (const auto tuned = find(lines, "tune." + given.name); tuned != lines.end())
+        lines.erase(tuned);
     substitute(lines, names);
     if (!folders.insert(folder_name(s.name)).second)
       fail_at(s.number, "[row {}]: another row has the same name for a folder", s.name);
@@ -359,12 +363,16 @@ bool is_among(const std::string& row, std::string rows) {
   return all_but;
 }
 
+size_t Plan::line_of(const std::string& name) const {
+  const auto at = find(top_, name);
+  return at == top_.end() ? 1 : at->number;
+}
+
 size_t Plan::line_of(const PlanLine& line, const std::string& option) const {
   for (const auto& [row, own] : rows_)
     if (row == line.row)
       for (const Line& l : own)
-        if (l.name == option || l.name == "tune." + option || l.name == "eval." + option)
-          return l.number;
+        if (l.name == option || l.name == "tune." + option) return l.number;
   return line.number;
 }
 

@@ -19,7 +19,7 @@
 //   words = bench --lengths 256 --json @/bench.json     @: the folder of the sweep
 //   result = bench.json
 //
-// Precedence, the later wins: recipe, [all], like, row, --set. A line or section may stand once.
+// Precedence, the later wins: recipe, [all], like, row, --set (in place of a tune line too).
 #pragma once
 
 #include <string>
@@ -58,6 +58,7 @@ struct PlanLine {
 
 struct PlanCommand {
   std::string name, words, result;
+  size_t number = 0;  ///< of its words, in the plan's file
 };
 
 class Plan {
@@ -74,14 +75,19 @@ class Plan {
   std::vector<PlanCommand> commands;
   std::string path, name, text;  ///< name: of the file, without ".ini"
 
+  /// The number of a line that stands in no file, but in --set.
+  static constexpr size_t kFromSet = 0;
   /// "PLAN: line 7: sentence"
   template <class... A>
   [[noreturn]] void fail_at(size_t number, fmt::format_string<A...> sentence, A&&... values) const {
-    fail(Fault::option, "{}: line {}: {}", path, number,
+    const std::string where = number == kFromSet ? "--set" : fmt::format("line {}", number);
+    fail(Fault::option, "{}: {}: {}", path, where,
          fmt::format(sentence, std::forward<A>(values)...));
   }
   /// The line of the file that gives this option to the row, or the row's own.
   size_t line_of(const PlanLine& line, const std::string& option) const;
+  /// The line at the top of the plan.
+  size_t line_of(const std::string& name) const;
   /// Words that mean something to the plan itself; no option may have such a name.
   static const std::vector<std::string>& own_words();
 
@@ -102,6 +108,7 @@ class Plan {
   void expand(const Section& row, const Lines& lines);
   std::vector<Pairs> product(const Lines& lines, const std::vector<std::string>& together) const;
   std::string recipe_file(const Line& line) const;
+  Lines top_;
   std::vector<std::pair<std::string, Lines>> rows_;  // with all that they inherit
 };
 

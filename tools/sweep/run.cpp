@@ -1,8 +1,10 @@
 #include "tools/sweep/run.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "core/base/file.hpp"
 #include "tools/training/digest.hpp"
@@ -34,12 +36,26 @@ std::map<std::string, std::string> options_of(const std::string& ini, const std:
   return Arguments::of_text(experiment->ini, path).in_file();
 }
 
+/// Options that say where data lies, not what it is.
+const std::vector<std::string> kPlaces{"file", "folder"};
+
+/// Whether the data that the run has learned from is known by more than its place.
+bool knows_data(const Run& run, const std::optional<Json>& done) {
+  if (done && !word(*done, "data").empty()) return true;
+  const std::string begun = run.file("checkpoint.safetensors");
+  try {
+    return there(begun) && read_tensor_header(begun).metadata.contains("data");
+  } catch (const Error&) {  // damaged: whoever resumes it will say so
+    return false;
+  }
+}
+
+}  // namespace
+
 std::string word(const Json& object, const std::string& name) {
   const auto found = object.find(name);
   return found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
-
-}  // namespace
 
 std::string Run::name() const {
   return line->name() + (candidate.empty() ? "" : " " + spelled(candidate)) +
@@ -98,15 +114,40 @@ std::optional<Json> done_of(const Run& run) {
   return std::nullopt;
 }
 
+void tell_where_data_lies(const Run& run) {
+  const std::string path = run.file("config.ini");
+  if (!there(path)) return;
+  auto now = options_of(run.resolved.ini, path);
+  const std::string ini = read_file(path, 1 << 20);
+  std::istringstream lines(ini);
+  std::string told, line;
+  while (std::getline(lines, line)) {
+    const std::string name(trimmed(line.substr(0, line.find('='))));
+    const bool place = std::ranges::find(kPlaces, name) != kPlaces.end() && now.contains(name);
+    told += (place ? name + " = " + now[name] : line) + "\n";
+  }
+  if (told == ini) return;
+  // Killed between the two: its training is found finished by resuming it.
+  const auto done = done_of(run);
+  atomic_write(path, {told});
+  if (!done) return;
+  auto changed = nlohmann::ordered_json::parse(done->dump());
+  if (word(*done, "config") == sha256(ini)) changed["config"] = sha256(told);
+  atomic_write(run.file("done.json"), {changed.dump(1) + "\n"});
+}
+
+Json read_results(const std::string& path) {
+  return parse_json(read_file(path, kLargestFile), path, {kLargestFile, 12}).at("results");
+}
+
 RunStatus state_of(const Run& run) {
   const std::string path = run.file("config.ini");
   if (!there(path)) return RunStatus::missing;
   const std::string ini = read_file(path, 1 << 20);
   auto now = options_of(run.resolved.ini, path), then = options_of(ini, path);
   const auto done = done_of(run);
-  const bool known = done && !word(*done, "data").empty();
-  if (known)  // it may lie elsewhere now
-    for (const char* name : {"file", "folder"}) now.erase(name), then.erase(name);
+  if (knows_data(run, done))  // it may lie elsewhere now
+    for (const std::string& name : kPlaces) now.erase(name), then.erase(name);
   std::vector<std::string> changes;
   for (const auto& [name, value] : now)
     if (then[name] != value)
@@ -123,8 +164,8 @@ RunStatus state_of(const Run& run) {
   if (word(*done, "status") == "failed") return RunStatus::failed;
   const std::string judged = run.file("eval.json");
   if (word(*done, "eval") != sha256(joined(run.judge)) || !there(judged)) return RunStatus::trained;
-  if (done->contains("judged") && word(*done, "judged") != sha256(read_file(judged, kLargestFile)))
-    return RunStatus::trained;  // by hand, otherwise
+  if (word(*done, "judged") != sha256(read_file(judged, kLargestFile)))
+    return RunStatus::trained;  // by hand, otherwise; or the file is damaged
   return RunStatus::finished;
 }
 

@@ -55,8 +55,16 @@ enum class RunStatus {
 /// naming what differs.
 RunStatus state_of(const Run& run);
 
+/// Where config.ini names the place of its data, it names that of the plan from now on: a run goes
+/// on, and is judged, where the same data lies now.
+void tell_where_data_lies(const Run& run);
+
 /// done.json; none: it is not there, or not readable.
 std::optional<Json> done_of(const Run& run);
+/// A text of it; "": there is none.
+std::string word(const Json& object, const std::string& name);
+/// The results that eval has written.
+Json read_results(const std::string& path);
 /// Writes done.json, last of all. `failure`: the exit code and sentence of a run that diverged.
 struct Failure {
   int code = 0;

@@ -81,8 +81,7 @@ bool Runner::start(Run run) {
     return false;
   }
   if (!options_.quiet) complain(fmt::format("{} left: {}", left_, run.name()));
-  std::error_code error;
-  std::filesystem::remove(run.file("done.json"), error);
+  tell_where_data_lies(run);
   active_.push_back({run, nullptr, false});
   if (state == RunStatus::trained) {
     judge(active_.back());
@@ -149,6 +148,14 @@ void Runner::stop_children() {
   for (Active& active : active_)
     if (active.child) active.child->wait();
   throw Ended(Exit::interrupted, "interrupted; the same command goes on where it stopped");
+}
+
+Runner::Turn Runner::turn(const std::string& name) {
+  while (!claims_.take(name)) {
+    if (signalled_.requested()) stop_children();
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  }
+  return {claims_, name};
 }
 
 Failure Runner::command(const std::vector<std::string>& words, const std::string& log) {

@@ -42,6 +42,13 @@ class Runner {
   /// Brings all of them to an end: finished, or in failures(). Throws Ended: interrupted (the
   /// children have saved), a full disk, or with fail_fast the first failure.
   void work(std::vector<Run> runs);
+  /// Waits until nobody else has claimed this; claimed until the end of what is returned.
+  struct Turn {
+    Claims& claims;
+    std::string name;
+    ~Turn() { claims.leave(name); }
+  };
+  Turn turn(const std::string& name);
   /// A command of this program whose output is not wanted. Returns its exit code, and the last
   /// sentence it complained with.
   Failure command(const std::vector<std::string>& words, const std::string& log);

@@ -20,18 +20,19 @@ double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-/// An error of a line, at the place in the plan that caused it.
+/// An error of a line, at the place in the plan that caused it: of training, or of judging.
 [[noreturn]] void fail_at_line(const Plan& plan, const PlanLine& line, Fault fault,
-                               const std::string& sentence) {
-  size_t number = line.number;
-  const Pairs tried = line.candidates.empty() ? Pairs{} : line.candidates[0];
-  for (const Pairs& options : {line.options, line.judging, tried})
+                               const std::string& sentence, bool judging = false) {
+  const std::string prefix = judging ? "eval." : "";
+  size_t number = judging ? plan.line_of(line, "eval.lengths") : line.number;
+  const Pairs tried = line.candidates.empty() || judging ? Pairs{} : line.candidates[0];
+  for (const Pairs& options : {judging ? line.judging : line.options, tried})
     for (const auto& [name, value] : options)
       for (const char* quote : {"--", "'"}) {
         const size_t at = sentence.find(quote + name);
         const size_t end = at + std::string(quote).size() + name.size();
         if (at != sentence.npos && (end == sentence.size() || !std::isalnum(sentence[end])))
-          number = plan.line_of(line, name);
+          number = plan.line_of(line, prefix + name);
       }
   throw Error(fault,
               fmt::format("{}: line {}: [row {}]: {}", plan.path, number, line.row, sentence));
@@ -103,17 +104,20 @@ Run Sweep::make_run(const PlanLine& line, const Pairs& candidate, bool tuning, s
   return run;
 }
 
-/// The mean of what the plan chooses by, over the lengths; larger is better.
 std::optional<double> Sweep::score(const Run& run) const {
   if (state_of(run) != RunStatus::finished) return std::nullopt;
+  const auto found = chosen_by(read_results(run.file("eval.json")));
+  if (!found)
+    fail(Fault::option, "{}: tune.by: {} has no {}", plan_.path, run.name(), plan_.tune_by);
+  return found;
+}
+
+std::optional<double> Sweep::chosen_by(const Json& results) const {
   std::string key = plan_.tune_by;
   std::replace(key.begin(), key.end(), '-', '_');
-  const std::string path = run.file("eval.json");
-  const Json results = parse_json(read_file(path, 1 << 28), path, {1 << 28, 12}).at("results");
   double sum = 0;
   for (const Json& r : results) {
-    if (!r.contains(key))
-      fail(Fault::option, "{}: tune.by: {} has no {}", plan_.path, run.name(), plan_.tune_by);
+    if (!r.contains(key)) return std::nullopt;
     sum += r.at(key).get<double>();
   }
   const double mean = sum / static_cast<double>(results.size());
@@ -218,7 +222,7 @@ std::map<const PlanLine*, double> Sweep::rehearse(size_t threads) {
       if (end.code == static_cast<int>(Exit::usage) || end.code == static_cast<int>(Exit::input))
         fail_at_line(plan_, line,
                      end.code == static_cast<int>(Exit::usage) ? Fault::option : Fault::data,
-                     end.sentence);
+                     end.sentence, words[0] == "eval");
       if (end.code == static_cast<int>(Exit::interrupted) || end.code == 128 + SIGINT)
         throw Ended(Exit::interrupted, "interrupted in the rehearsal; nothing was written");
       if (end.code != 0)
@@ -237,49 +241,78 @@ std::map<const PlanLine*, double> Sweep::rehearse(size_t threads) {
     for (const std::string& l : split(read_file(out + "/metrics.jsonl", 1 << 20), '\n'))
       if (!l.empty()) at.push_back(parse_json(l, "metrics.jsonl").at("seconds").get<double>());
     if (at.size() == 3) seconds[&line] = (at[2] - at[0]) / 2;
-    words = {"eval", "--run", out};
-    for (const auto& [name, value] : line.judging)
-      if (name != "batches" && name != "batch")
-        words.insert(words.end(),
-                     {"--" + name, name == "lengths" ? split(value, ',').at(0) : value});
-    words.insert(words.end(), {"--batches", "1", "--batch", "1"});
-    ended(words);
+    const std::string judged = scratch.path + "/eval.json";
+    const auto judge = [&](const std::string& tuned_at) {
+      std::vector<std::string> of{"eval", "--run", out, "--dry-run", "--json", judged};
+      for (const auto& [name, value] : line.judging)
+        of.insert(of.end(),
+                  {"--" + name, name == "lengths" && !tuned_at.empty() ? tuned_at : value});
+      return ended(of);
+    };
+    if (!judge("") || line.candidates.empty()) continue;
+    if (plan_.tune_lengths != "row" && plan_.tune_lengths != "trained" &&
+        !judge(plan_.tune_lengths))
+      continue;
+    if (!chosen_by(read_results(judged)))
+      plan_.fail_at(plan_.line_of("tune.by"), "tune.by: [row {}] has no {}", line.row,
+                    plan_.tune_by);
   }
+  for (const PlanCommand& command : plan_.commands) rehearse(command);
   return seconds;
 }
 
-void Sweep::retry(bool failed, bool stale) {
+/// Whether there is such a command. What it does is not tried.
+void Sweep::rehearse(const PlanCommand& command) const {
+  const Scratch scratch;
+  std::vector<std::string> words = words_of(command);
+  words.push_back("--help");
+  const Failure end = ChildProcess(words, scratch.path + "/log").end();
+  if (end.code != 0) plan_.fail_at(command.number, "[command {}]: {}", command.name, end.sentence);
+}
+
+bool Sweep::is_retried(const Run& run, const std::string& retry) const {
+  const auto done = done_of(run);
+  return done && ((retry == "failed" && word(*done, "status") == "failed") ||
+                  (retry == "stale" && word(*done, "commit") != commit()));
+}
+
+void Sweep::retry(const std::string& which) {
+  std::error_code error;
   for (const std::vector<Run>& runs : {asked(tuning_), asked(reported())})
-    for (const Run& run : runs) {
-      const auto done = done_of(run);
-      if (!done) continue;
-      const bool again = (failed && done->value("status", "") == "failed") ||
-                         (stale && done->value("commit", "") != commit());
-      std::error_code error;
-      if (again) fs::remove_all(run.folder, error);
-    }
+    for (const Run& run : runs)
+      if (is_retried(run, which)) fs::remove_all(run.folder, error);
   choose();
 }
 
-void Sweep::reuse(const std::string& other) {
-  std::map<std::string, std::string> finished;  // config -> folder
+std::vector<std::pair<Run, std::string>> Sweep::reusable(const std::string& other) const {
+  std::map<std::string, std::string> finished;  // config and data -> folder
   std::error_code error;
   for (const auto& entry : fs::recursive_directory_iterator(other + "/runs", error))
     if (entry.path().filename() == "done.json") {
       Run there;
       there.folder = entry.path().parent_path().string();
-      if (const auto done = done_of(there); done && done->value("status", "") == "finished")
-        finished[done->value("config", "") + done->value("data", "")] = there.folder;
+      if (const auto done = done_of(there); done && word(*done, "status") == "finished")
+        finished[word(*done, "config") + word(*done, "data")] = there.folder;
     }
   if (error) fail(Fault::data, "--reuse: '{}' holds no sweep", other);
+  std::vector<std::pair<Run, std::string>> found;
   for (const std::vector<Run>& runs : {tuning_, reported()})
-    for (const Run& run : runs) {
-      const auto found = finished.find(sha256(run.resolved.ini) + run.resolved.data);
-      if (found == finished.end() || state_of(run) != RunStatus::missing) continue;
-      create_folder(fs::path(run.folder).parent_path().string());
-      fs::copy(found->second, run.folder, fs::copy_options::recursive);
-      complain(fmt::format("taken over: {} from {}", run.name(), found->second));
-    }
+    for (const Run& run : runs)
+      if (const auto at = finished.find(sha256(run.resolved.ini) + run.resolved.data);
+          at != finished.end() && state_of(run) == RunStatus::missing)
+        found.emplace_back(run, at->second);
+  return found;
+}
+
+void Sweep::reuse(const std::string& other) {
+  for (const auto& [run, folder] : reusable(other)) {
+    create_folder(fs::path(run.folder).parent_path().string());
+    const std::string part = run.folder + ".part";  // a copy is whole, or not there
+    fs::remove_all(part);
+    fs::copy(folder, part, fs::copy_options::recursive);
+    fs::rename(part, run.folder);
+    complain(fmt::format("taken over: {} from {}", run.name(), folder));
+  }
   choose();
 }
 
@@ -291,15 +324,21 @@ std::vector<std::string> Sweep::words_of(const PlanCommand& command) const {
 }
 
 void Sweep::run_command(const PlanCommand& command, Runner& runner, bool quiet) {
-  const std::string mark = file(command.name + ".done.json"), hash = sha256(command.words);
+  const std::string mark = file(command.name + ".done.json"), result = file(command.result);
+  const std::string done = Record{{"by", "gnomon " + command.words}}.dump() + "\n";
   std::error_code error;
-  if (fs::exists(mark, error) && fs::exists(file(command.result), error) &&
-      parse_json(read_file(mark, 1 << 20), mark).value("words", "") == hash)
-    return;
+  const auto there = [&] {
+    return fs::exists(result, error) && fs::exists(mark, error) && read_file(mark, 1 << 20) == done;
+  };
+  const auto turn = runner.turn("command " + command.name);  // another sweep may be at it
+  if (there()) return;
   if (!quiet) complain("gnomon " + command.words);
   const Failure end = runner.command(words_of(command), file(command.name + ".log"));
   if (end.code != 0) throw Ended(static_cast<Exit>(end.code), command.name + ": " + end.sentence);
-  atomic_write(mark, {Record{{"words", hash}, {"by", "gnomon " + command.words}}.dump() + "\n"});
+  if (!fs::exists(result, error))
+    throw Ended(Exit::diverged,
+                fmt::format("{}: it ended well and did not write '{}'", command.name, result));
+  atomic_write(mark, {done});
 }
 
 size_t Sweep::work(const RunnerOptions& options) {

@@ -28,9 +28,14 @@ class Sweep {
   /// folder that is removed. Throws as the constructor: what the program refuses. Returns seconds a
   /// step, by line.
   std::map<const PlanLine*, double> rehearse(size_t threads);
-  /// Forgets what was recorded as failed, or was made by another build.
-  void retry(bool failed, bool stale);
-  /// Takes finished runs of the same configuration, data and judging over from another sweep.
+  /// Whether the run is made anew: "failed", as it was recorded; "stale", by another build; "none".
+  bool is_retried(const Run& run, const std::string& retry) const;
+  /// Forgets those runs.
+  void retry(const std::string& which);
+  /// Runs that are not there, and the folders of finished ones of the same configuration and data
+  /// in another sweep.
+  std::vector<std::pair<Run, std::string>> reusable(const std::string& other) const;
+  /// Takes them over.
   void reuse(const std::string& other);
   /// Trains, judges, chooses, runs the commands. Returns how many runs failed. Throws Ended.
   size_t work(const RunnerOptions& options);
@@ -50,7 +55,11 @@ class Sweep {
   std::vector<Run> asked(std::vector<Run> runs) const;
   Run make_run(const PlanLine& line, const Pairs& candidate, bool tuning, size_t seed) const;
   void choose();
+  /// The mean of what the plan chooses by, over the lengths; larger is better. Nothing: they have
+  /// no such number.
+  std::optional<double> chosen_by(const Json& results) const;
   std::optional<double> score(const Run& run) const;
+  void rehearse(const PlanCommand& command) const;
   void write(bool at_once);
   std::vector<std::string> words_of(const PlanCommand& command) const;
   void run_command(const PlanCommand& command, Runner& runner, bool quiet);

@@ -10,6 +10,12 @@
 namespace gnomon {
 namespace {
 
+/// A number of it; 0: there is none.
+double number(const Json& object, const std::string& name) {
+  const auto found = object.find(name);
+  return found != object.end() && found->is_number() ? found->get<double>() : 0;
+}
+
 /// What a finished run left.
 struct Left {
   const Run* run;
@@ -19,15 +25,13 @@ struct Left {
 
 std::optional<Left> read(const Run& run) {
   if (state_of(run) != RunStatus::finished) return std::nullopt;
-  const std::string path = run.file("eval.json"), log = run.file("metrics.jsonl");
-  const JsonLimits limits{size_t{1} << 28, 12};
-  Left left{&run, parse_json(read_file(path, 1 << 28), path, limits).at("results"), *done_of(run),
-            Json::object()};
+  const std::string log = run.file("metrics.jsonl");
+  Left left{&run, read_results(run.file("eval.json")), *done_of(run), Json::object()};
   double lines = 0, seconds = 0;
   for (const std::string& line : split(read_file(log, uint64_t{1} << 30), '\n')) {
     if (line.empty()) continue;
     left.last = parse_json(line, log);
-    if (const double rate = left.last.value("tokens_per_s", 0.0); rate > 0)
+    if (const double rate = number(left.last, "tokens_per_s"); rate > 0)
       ++lines, seconds += 1 / rate;
   }
   if (lines > 0) left.tokens_per_s = lines / seconds;
@@ -81,8 +85,7 @@ std::string option(const Run& run, const std::string& name) {
 /// All different words, joined.
 std::string words(const std::vector<Left>& all, const char* key) {
   std::set<std::string> different;
-  for (const Left& left : all)
-    if (left.done.contains(key)) different.insert(left.done.at(key).get<std::string>());
+  for (const Left& left : all) different.insert(word(left.done, key));
   return fmt::format("{}", fmt::join(different, ", "));
 }
 
@@ -108,8 +111,8 @@ std::vector<Record> records_of(const ReportedLine& reported,
     Failure why;
     if (const auto now = failures.find(run.folder); now != failures.end())
       why = now->second;
-    else if (const auto done = done_of(run); done && done->value("status", "") == "failed")
-      why = {done->value("code", 0), done->value("sentence", "")};
+    else if (const auto done = done_of(run); done && word(*done, "status") == "failed")
+      why = {static_cast<int>(number(*done, "code")), word(*done, "sentence")};
     else
       continue;
     failed.push_back({{"seed", run.seed}, {"code", why.code}, {"sentence", why.sentence}});
@@ -141,19 +144,18 @@ std::vector<Record> records_of(const ReportedLine& reported,
     r["chosen"] = Record::object();
     for (const auto& [name, value] : reported.chosen) r["chosen"][name] = value;
     r["tried"] = reported.tried;
-    r["steps"] = range(each(left, [](const Left& l) { return l.done.at("step").get<double>(); }));
+    r["steps"] = range(each(left, [](const Left& l) { return number(l.done, "step"); }));
     r["planned"] = reported.runs.empty() ? 0 : reported.runs[0].resolved.steps;
-    r["tokens"] = range(each(left, [](const Left& l) { return l.last.value("tokens", 0.0); }));
+    r["tokens"] = range(each(left, [](const Left& l) { return number(l.last, "tokens"); }));
     r["parameters"] = reported.runs.empty() ? 0 : reported.runs[0].resolved.parameters;
     const auto state = numbers(left, i, "state_numbers");
     r["state_numbers"] = state.empty() ? Record(nullptr) : Record(state[0]);
     r["stop"] = words(left, "stop");
     r["commit"] = words(left, "commit");
-    r["seconds"] = range(each(left, [](const Left& l) { return l.last.value("seconds", 0.0); }));
+    r["seconds"] = range(each(left, [](const Left& l) { return number(l.last, "seconds"); }));
     r["tokens_per_s"] = range(each(left, [](const Left& l) { return l.tokens_per_s; }));
-    r["threads"] =
-        range(each(left, [](const Left& l) { return l.done.at("threads").get<double>(); }));
-    r["jobs"] = range(each(left, [](const Left& l) { return l.done.at("jobs").get<double>(); }));
+    r["threads"] = range(each(left, [](const Left& l) { return number(l.done, "threads"); }));
+    r["jobs"] = range(each(left, [](const Left& l) { return number(l.done, "jobs"); }));
     r["machine"] = words(left, "machine");
     r["date"] = words(left, "date");
     records.push_back(r);
@@ -171,8 +173,8 @@ std::vector<Record> runs_of(const ReportedLine& reported) {
         r["seed"] = run.seed;
         for (const auto& [key, value] : result.items())
           if (!value.is_structured()) r[key] = value;
-        r["step"] = left->done.at("step");
-        r["seconds"] = left->last.value("seconds", 0.0);
+        r["step"] = static_cast<size_t>(number(left->done, "step"));
+        r["seconds"] = number(left->last, "seconds");
         r["tokens_per_s"] = left->tokens_per_s;
         r["folder"] = run.folder;
         records.push_back(r);

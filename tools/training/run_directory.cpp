@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uint64_t kLargestConfig = uint64_t{1} << 20;
+constexpr uint64_t kLargestConfig = uint64_t{1} << 20, kLargestKept = uint64_t{1} << 32;
 
 /// Left behind by atomic_write in a process that was killed.
 bool is_temporary(const fs::path& path) {
@@ -131,7 +131,7 @@ RunDirectory::RunDirectory(const std::string& path, const std::string* config,
       lock_(locked(path)),
       config_([&] {
         if (!config) return read_file(file("config.ini"), kLargestConfig);
-        refuse_content();
+        refuse_content(kept);
         for (const auto& [name, content] : kept) atomic_write(file(name), {content});
         atomic_write(file("config.ini"), {*config});
         return *config;
@@ -140,10 +140,16 @@ RunDirectory::RunDirectory(const std::string& path, const std::string* config,
   remove_temporaries();
 }
 
-void RunDirectory::refuse_content() const {
+/// Of a run that was killed before it had its config.ini, the files it keeps may be there.
+void RunDirectory::refuse_content(const KeptFiles& kept) const {
+  const auto is_kept = [&](const fs::path& path) {
+    return std::ranges::any_of(kept, [&](const auto& of) {
+      return path.filename() == of.first && read_file(path.string(), kLargestKept) == of.second;
+    });
+  };
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(path_, error))
-    if (!is_temporary(entry.path()))
+    if (!is_temporary(entry.path()) && !is_kept(entry.path()))
       fail_option("out", "'{}' is not empty; choose another name, or continue it by --resume",
                   path_);
 }

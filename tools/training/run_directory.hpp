@@ -59,7 +59,7 @@ class RunDirectory {
 
  private:
   explicit RunDirectory(const std::string& path, const std::string* config, const KeptFiles& kept);
-  void refuse_content() const;
+  void refuse_content(const KeptFiles& kept) const;
   void remove_temporaries() const;
   void cut_metrics(size_t step);
   void keep_last(size_t count, size_t step) const;
