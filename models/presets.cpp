@@ -14,8 +14,9 @@ constexpr size_t kWidth = 64;
 // candidates, read it through a gate, and hand the pointer on.
 const Registration<ModelKind> kPointer{
     "pointer", "every token points at one earlier position, layer by layer; O(N K)",
-    preset({.encoder = {.layers = 3, .width = kWidth, .heads = 1, .feed_forward = 128},
-            .mixers = "pointer"})};
+    preset({.encoder = {.layers = 3, .width = kWidth, .heads = 4, .feed_forward = 128},
+            .mixers = "pointer",
+            .tied = true})};
 
 const EncoderConfig kAttending{
     .layers = 2, .width = kWidth, .heads = 2, .feed_forward = 256, .position = "rope"};

@@ -14,10 +14,12 @@ struct Written {
 };
 
 std::vector<Written> as_written(const std::string& layer, size_t heads) {
-  const std::vector<std::string> menus = split(layer, '|');
-  if (menus.size() > 1 && menus.size() != heads)
-    fail_option("sources", "expected one menu for all heads or {} menus, got {} in '{}'", heads,
+  std::vector<std::string> menus = split(layer, '|');
+  if (menus.size() > heads)
+    fail_option("sources", "expected at most a menu for each head, {}, got {} in '{}'", heads,
                 menus.size(), layer);
+  if (menus.empty()) menus.emplace_back();
+  menus.insert(menus.begin(), heads - menus.size(), std::string(menus.at(0)));
   std::vector<Written> all;
   for (size_t m = 0; m < menus.size(); ++m)
     for (const std::string& text : split(menus[m], ',')) {
@@ -25,7 +27,7 @@ std::vector<Written> as_written(const std::string& layer, size_t heads) {
       auto found =
           std::find_if(all.begin(), all.end(), [&](const Written& w) { return w.name == name; });
       if (found == all.end())
-        found = all.insert(all.end(), {name, text, std::vector<bool>(heads, menus.size() == 1)});
+        found = all.insert(all.end(), {name, text, std::vector<bool>(heads, false)});
       else if (found->heads[m])
         fail_option("sources", "expected each source once in a menu, got '{}' twice", name);
       if (found->text != text)

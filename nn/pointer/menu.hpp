@@ -1,6 +1,7 @@
 // The candidate sources of one pointer layer, as written in the option `sources`:
 //   "window:5 / window:4,sinks:2,match:2,run"      one menu per layer, or one menu for all
-//   "match:1 | window:1 / jump | previous:1,hop"   in a layer, one menu per head, or one for all
+//   "match:1 | window:1 / jump | previous:1,hop"   in a layer, the last heads' menus; the first of
+//                                                  them is that of all heads before
 // The slots of its sources stand side by side, in the order in which the text first names them,
 // with the source that chains within the layer last; so do their types.
 #pragma once

@@ -24,7 +24,7 @@ struct StartConfig {
 };
 
 struct TrainingConfig {
-  size_t steps = 1000, batch = 32, length = 64, seed = 1;
+  size_t steps = 2000, batch = 32, length = 64, seed = 1;
   size_t shards = 1;  // parts of a batch
   double clip = 1;
   bool shuffle_targets = false;

@@ -17,7 +17,7 @@ namespace gnomon {
 
 struct AdamWConfig {
   double beta1 = 0.9, beta2 = 0.98;
-  double epsilon = 1e-8;
+  double epsilon = 1e-6;
   double weight_decay = 0.01;
   void declare(Fields& f);
 };

@@ -12,7 +12,7 @@ namespace gnomon {
 struct ScheduleConfig {
   double learning_rate = 3e-3;  ///< the peak
   size_t warmup = 50;           ///< W, in steps; 0: none
-  std::string schedule = "linear-tail";
+  std::string schedule = "cosine";
   double final_fraction = 0.05;  ///< F: of the peak, at the last step
   void declare(Fields& f);
 
@@ -28,8 +28,8 @@ struct ScheduleConfig {
 
 /// The temperature of soft selections: held, then lowered by an equal factor each step, then held.
 struct TemperatureConfig {
-  double temperature = 1;
-  double final_temperature = 0.1;
+  double temperature = 0.5;
+  double final_temperature = 0.5;
   double hold = 0.2;   ///< the fraction of the steps up to which it stays at `temperature`
   double until = 0.7;  ///< the fraction of the steps from which it stays at `final_temperature`
   void declare(Fields& f);
