@@ -105,8 +105,16 @@ TEST_CASE("candidates: a menu for each head offers a source to some heads only")
       CHECK(offered(to, b, n, 1) == std::vector<int32_t>{window[0], window[1], 0, -1, -1, -1});
       CHECK(offered(to, b, n, 2) == std::vector<int32_t>{-1, -1, -1, match[0], match[1], -1});
     }
-  CHECK_THROWS_WITH(Menu("window:2 | sinks:1", place(1, 2)),
-                    doctest::Contains("one menu for all heads or 3 menus, got 2"));
+  // Fewer menus than heads: the first is that of all heads before the others.
+  const Index few = Menu("window:2 | match:1", place(1, 2)).offer(p.scene()).index.to;
+  for (size_t n = 0; n < kN; ++n) {
+    const auto window = offered(Menu("window:2", place(1, 2)).offer(p.scene()).index.to, 0, n, 0);
+    for (size_t h = 0; h < 2; ++h)
+      CHECK(offered(few, 0, n, h) == std::vector<int32_t>{window[0], window[1], -1, -1});
+    CHECK(offered(few, 0, n, 2)[0] == -1);
+  }
+  CHECK_THROWS_WITH(Menu("run | run | run | window:1", place(1, 2)),
+                    doctest::Contains("expected at most a menu for each head, 3, got 4"));
   CHECK_THROWS_WITH(Menu("window:2 | window:3 | run", place(1, 2)),
                     doctest::Contains("the same number for all heads"));
   CHECK_THROWS_WITH(Menu("run,window:2 | run | run,run", place(1, 2)),

@@ -23,13 +23,14 @@ const Folder& fixture() {
     const std::string tiny = " --feed-forward 8 --batch 2 --threads 1 --quiet --steps 3 ";
     const ProgramEnd copy = gnomon_run(
         words("train --model pointer --task copy --payload 3 --length 9 --layers 2 --width 8 "
-              "--heads 2" +
+              "--heads 2 --sources window:4,sinks:2,match:2,previous:2,run" +
                   tiny + "--out",
               folder / kHostile));
     REQUIRE_MESSAGE(copy.code == 0, copy.err);
     put(folder / "words", std::string(400, 'a') + std::string(400, 'b'));
     const ProgramEnd text = gnomon_run(
-        words("train --model pointer --task text --length 16 --layers 1 --width 8 --heads 1" +
+        words("train --model pointer --task text --length 16 --layers 1 --width 8 --heads 1 "
+              "--sources window:4,sinks:2,match:2,run" +
                   tiny + "--file",
               folder / "words", "--out", folder / "text"));
     REQUIRE_MESSAGE(text.code == 0, text.err);

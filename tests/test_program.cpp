@@ -388,7 +388,7 @@ TEST_CASE("program: help lists everything, with defaults") {
   }
   const ProgramEnd e = gnomon_run(words("train --model pointer --task copy --help"));
   for (const std::string part :
-       {"--steps", "[1 to 1000000000]", "(1000)", "--payload", "--sources"})
+       {"--steps", "[1 to 1000000000]", "(2000)", "--payload", "--sources"})
     CHECK(e.out.find(part) != std::string::npos);
 }
 

@@ -282,7 +282,7 @@ TEST_CASE("run: numbers that are not finite stop it within the step, and the che
   // Decay times rate is 10: every step multiplies the matrices by -9.
   const ProgramEnd e = gnomon_run(
       train("--steps 400 --threads 1 --log-every 1 --checkpoint-every 3 --learning-rate 10 "
-            "--weight-decay 1 --warmup 0 --schedule constant",
+            "--weight-decay 1 --warmup 0 --schedule constant --tied false --heads 1 --epsilon 1e-8",
             run));
   check_ended(e, 4);
   CHECK(e.err.starts_with("gnomon: step "));

@@ -83,7 +83,11 @@ TEST_CASE("start: what does not fit is listed, and refused unless that is wanted
 TEST_CASE("start: going on from the end of a run, the schedule as it is asked for") {
   const Folder folder;
   const std::string first = folder / "first";
-  check_ended(gnomon_run(train(kSteps + "--steps 10 --warmup 4", first)), 0);
+  check_ended(
+      gnomon_run(train(kSteps + "--steps 10 --warmup 4 --schedule linear-tail --temperature 1 "
+                                "--final-temperature 0.1",
+                       first)),
+      0);
   const auto on = [&](const std::string& options, const std::string& out) {
     return words("train --quiet --threads 1 " + options + " --continue", first, "--out", out);
   };

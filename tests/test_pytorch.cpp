@@ -141,7 +141,7 @@ TEST_CASE("pytorch: logits, every gradient, and ten AdamW steps of a small trans
     check_values("logits", model.logits(model.encode(context).features).value(), t.at("logits"),
                  1e-5);
 
-    AdamW adamw(model.parameters());
+    AdamW adamw(model.parameters(), {.epsilon = 1e-8});
     for (size_t step = 0; step < 10; ++step) {
       CAPTURE(step);
       model.clear_gradients();

@@ -11,7 +11,7 @@ constexpr size_t kV = 9, kD = 8;
 
 std::unique_ptr<SequenceModel> model(bool tied) {
   const auto kind = make_registered<ModelKind>("pointer", "model");
-  kind->config.encoder = {.layers = 1, .width = kD, .heads = 1, .feed_forward = 8};
+  kind->config.encoder = {.layers = 1, .width = kD, .heads = 2, .feed_forward = 8};
   kind->config.tied = tied;
   auto made = kind->make(kV);
   made->initialise(1);

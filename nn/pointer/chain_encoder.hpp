@@ -1,7 +1,8 @@
 // PointerChainEncoder: L layers of PointerBlock; layer l hands its pointers to layer l + 1, and the
 // result holds the pointer map of every layer.
 //
-//   PointerChainEncoder encoder(EncoderConfig{.layers = 3, .width = 32, .heads = 4}, PointerConfig{});
+//   const EncoderConfig trunk{.layers = 3, .width = 32, .heads = 4};
+//   PointerChainEncoder encoder(trunk, PointerConfig{});
 //   encoder.initialise(seed);
 //   Encoded e = encoder(features, context);      // e.features [B,N,D], e.pointers[l].to [B,N,H]
 #pragma once

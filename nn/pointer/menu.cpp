@@ -16,8 +16,10 @@ struct Written {
 std::vector<Written> as_written(const std::string& layer, size_t heads) {
   std::vector<std::string> menus = split(layer, '|');
   if (menus.size() > heads)
-    fail_option("sources", "expected at most a menu for each head, {}, got {} in '{}'", heads,
-                menus.size(), layer);
+    fail_option("sources",
+                "expected at most a menu for each head, {}, got {} in '{}'; give more "
+                "--heads, or fewer menus",
+                heads, menus.size(), layer);
   if (menus.empty()) menus.emplace_back();
   menus.insert(menus.begin(), heads - menus.size(), std::string(menus.at(0)));
   std::vector<Written> all;

@@ -39,8 +39,8 @@ namespace gnomon {
 struct PointerConfig {
   std::string sources = "window:4,sinks:2,learned:2,previous:2,jump,neighbour,run | rank:16";
   std::string selection = "straight-through";  // soft | gumbel | straight-through | hard
-  std::string encode = "none";       // none | index | hop | content
-  std::string hand_on = "position";  // position | distribution
+  std::string encode = "none";                 // none | index | hop | content
+  std::string hand_on = "position";            // position | distribution
   void declare(Fields& f);
 };
 

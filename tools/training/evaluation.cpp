@@ -94,6 +94,49 @@ Context context_of(const EvaluationPlan& plan) {
 
 using Report = std::function<void(const Evaluation&)>;
 
+/// Long sequences piece by piece, with a state: memory for what it remembers of each token, not for
+/// all that is computed of it. `state_numbers`: of one sequence, if it is 0 and asked for.
+SequenceModel::Scored score_in_pieces(const SequenceModel& model, const Batch& batch,
+                                      const EvaluationPlan& plan, const Random& noise,
+                                      size_t& state_numbers) {
+  const auto [B, N] = dims<2>(batch.tokens, "evaluation: tokens [B,N]");
+  const auto state =
+      model.state(B, plan.iterations ? std::optional(plan.iterations) : std::nullopt);
+  std::vector<int32_t> positions, predicted;
+  double loss = 0;
+  for (size_t first = 0; first < N; first += plan.at_once) {
+    const size_t P = std::min(plan.at_once, N - first);
+    Batch part{Index({B, P}), Index({B, P})};
+    for (size_t b = 0; b < B; ++b) {
+      std::copy_n(batch.tokens.row(b) + first, P, part.tokens.row(b));
+      std::copy_n(batch.targets.row(b) + first, P, part.targets.row(b));
+    }
+    Context context = context_of(plan);
+    context.noise = noise.split(first);
+    context.tokens = part.tokens;
+    if (std::ranges::all_of(part.targets, [](int32_t target) { return target < 0; })) {
+      model.encode(context, state.get());
+      continue;
+    }
+    const auto scored = model.score(part, context, state.get());
+    for (size_t m = 0; m < scored.positions.size(); ++m) {
+      const auto at = static_cast<size_t>(scored.positions.data()[m]);
+      positions.push_back(static_cast<int32_t>(at / P * N + first + at % P));
+      predicted.push_back(scored.predicted.data()[m]);
+    }
+    loss += double{scored.loss.value().item()} * static_cast<double>(scored.positions.size());
+  }
+  if (plan.state && state_numbers == 0) {
+    state->select({0});
+    state_numbers = gnomon::state_numbers(*state);
+  }
+  const size_t M = positions.size();
+  return {Var(Array({1}, {static_cast<real>(loss / static_cast<double>(M))})),
+          Index({M}, positions),
+          Index({M}, predicted),
+          {}};
+}
+
 /// Batches that are drawn, or listed.
 void read_batches(const SequenceModel& model, const Task& task, const EvaluationPlan& plan,
                   Evaluation& found, const Report& report) {
@@ -105,7 +148,8 @@ void read_batches(const SequenceModel& model, const Task& task, const Evaluation
   const size_t sequences = sequences_in_batch(one.shape()[1], plan);
   const bool listed = !plan.validation && !task.listed_lengths().empty();
   const size_t batches = batches_at(task, found.length, plan);
-  if (plan.state)
+  const bool in_pieces = one.shape()[1] > plan.at_once && !plan.recall;
+  if (plan.state && !in_pieces)
     found.state_numbers = state_numbers_after(
         model, one, plan.iterations ? std::optional(plan.iterations) : std::nullopt);
   Tally tally(found, task);
@@ -117,6 +161,12 @@ void read_batches(const SequenceModel& model, const Task& task, const Evaluation
                   : plan.validation ? task.validation_batch(B, found.length, random.split(i))
                                     : task.test_batch(B, found.length, random.split(i));
     if (plan.last_half) score_last_half(batch);
+    if (in_pieces) {
+      tally.add(batch, score_in_pieces(model, batch, plan, random.split("noise").split(i),
+                                       found.state_numbers));
+      report(found);
+      continue;
+    }
     Context context = context_of(plan);
     context.noise = random.split("noise").split(i);
     context.tokens = batch.tokens;

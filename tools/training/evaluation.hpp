@@ -26,6 +26,7 @@ struct EvaluationPlan {
   bool recall = false;                ///< quadratic
   std::optional<size_t> stride = {};  ///< of a window over all of a text; none: crops are drawn
   bool last_half = false;             ///< the first N / 2 tokens of each sequence are not scored
+  size_t at_once = 16384;             ///< tokens of a long sequence that are read at once
   bool state = false;                 ///< count what the state of one sequence holds
   /// Data that a run is watched by (Task::validation_batch) instead of test data; "validation"
   /// instead of "test" in the name of its stream.

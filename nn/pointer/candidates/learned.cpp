@@ -45,6 +45,7 @@ namespace {
 
 constexpr uint64_t kGolden = 0x9e3779b97f4a7c15;  // 2^64 / golden ratio: hashes by multiplication
 constexpr real kStrength = 8, kStrengthAtFirst = real(0.5);
+constexpr real kUnit = real(1) / 16;
 constexpr size_t kCode = 16, kRounds = 3, kExplore = 4;
 constexpr size_t kBitsOfRound[kRounds] = {6, 12, 48}, kBits = 6 + 12 + 48;
 
@@ -136,7 +137,7 @@ class Learned final : public CandidateSource {
     const Index mate = mates_of(near, u.value(), all.value(), input.context);
     const Targets targets(mate, B, all.shape()[1], "learned: mates [B,N,H,M]");
     const Var strength = affine(input.features, *strength_, scale(*strength_bias_, kStrength));
-    const Var logit = scale_rows(gathered_dot(u, all, targets, H, 1), strength);
+    const Var logit = scale_rows(gathered_dot(u, all, targets, H, kUnit), strength);
     Index twice({2 * M});
     for (size_t s = 0; s < 2 * M; ++s) twice.data()[s] = static_cast<int32_t>(s / 2);
     return {
@@ -161,12 +162,11 @@ class Learned final : public CandidateSource {
     PerSequence<std::vector<Buckets>> buckets;
   };
 
-  /// u [B,N,H 16] of the embedding x [B,N,D]
+  /// 4 u [B,N,H 16] of the embedding x [B,N,D]; products of two are scaled by 1/16.
   Var codes(const Var& embedded) const {
     const auto [B, N, D] = dims<3>(embedded.value(), "learned: x [B,N,D]");
     const Var rows = reshape((*code_)(rms_norm(embedded, ones({D}))), {B * N * heads_, kCode});
-    const Var unit = scale(rms_norm(rows, ones({kCode})), 1 / std::sqrt(real(kCode)));
-    return reshape(unit, {B, N, heads_ * kCode});
+    return reshape(rms_norm(rows, ones({kCode})), {B, N, heads_ * kCode});
   }
   size_t mates() const { return latest_ + kExplore; }
 
@@ -176,17 +176,18 @@ class Learned final : public CandidateSource {
     const AffinePrecision exact(Precision::f32);  // equal codes must fall into equal buckets
     const Array along = affine(u.reshaped({B * N * heads_, kCode}), directions_).value();
     Index bucket({B, N, heads_, kRounds});
-    for (size_t row = 0; row < B * N * heads_; ++row) {
-      const real* side = along.row(row);
-      for (size_t round = 0; round < kRounds; ++round) {
-        uint64_t bits = 0;
-        for (size_t bit = 0; bit < kBitsOfRound[round]; ++bit)
-          bits = 2 * bits + (*side++ > 0 ? 1 : 0);
-        const bool wide = kBitsOfRound[round] > 31;
-        bucket.data()[row * kRounds + round] =
-            static_cast<int32_t>(wide ? bits * kGolden >> 33 : bits);
+    parallel_for(B * N * heads_, 256, [&](size_t begin, size_t end) {
+      for (size_t row = begin; row < end; ++row) {
+        const real* side = along.row(row);
+        for (size_t round = 0; round < kRounds; ++round) {
+          uint64_t bits = 0;
+          for (size_t bit = 0; bit < kBitsOfRound[round]; ++bit)
+            bits = 2 * bits + (*side++ > 0 ? 1 : 0);
+          const bool wide = kBitsOfRound[round] > 31;
+          bucket.row(row)[round] = static_cast<int32_t>(wide ? bits * kGolden >> 33 : bits);
+        }
       }
-    }
+    });
     return bucket;
   }
 
@@ -222,9 +223,9 @@ class Learned final : public CandidateSource {
           const int32_t j = near.row(row)[m];
           if (j < 0) continue;
           const real* code = all.data() + ((b * M + static_cast<size_t>(j)) * H + h) * kCode;
-          const real product = simd::dot(u.data() + row * kCode, code, kCode);
-          const std::pair<int32_t, int32_t> found{static_cast<int32_t>(std::lround(1024 * product)),
-                                                  j};
+          const real product = kUnit * simd::dot(u.data() + row * kCode, code, kCode);
+          const std::pair<int32_t, int32_t> found{
+              static_cast<int32_t>(std::floor(1024 * product + real(0.5))), j};
           if (std::ranges::find(ranked, found) == ranked.end()) ranked.push_back(found);
         }
         std::ranges::sort(ranked, std::greater());
