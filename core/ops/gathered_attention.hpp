@@ -143,12 +143,19 @@ inline void candidate_softmax(const real* s, const int32_t* to, size_t K, real t
   for (size_t k = 0; k < K; ++k) p[k] /= sum;
 }
 
-/// rows[k] = the part of head h of the row to which candidate k points; `nowhere` for -1.
-inline void candidate_rows(const int32_t* to, size_t K, const real* base, size_t stride,
-                           const real* nowhere, const real** rows) {
-  for (size_t k = 0; k < K; ++k)
-    rows[k] = to[k] < 0 ? nowhere : base + static_cast<size_t>(to[k]) * stride;
-}
+/// The candidates that point somewhere, for a menu of one head leaves the slots of the others'
+/// empty: candidate slot[i] at the part of head h of rows[i], for i below what is returned.
+struct CandidateRows {
+  std::vector<const real*> rows;
+  std::vector<size_t> slot;
+  explicit CandidateRows(size_t K) : rows(K), slot(K) {}
+  size_t find(const int32_t* to, size_t K, const real* base, size_t stride) {
+    size_t count = 0;
+    for (size_t k = 0; k < K; ++k)
+      if (to[k] >= 0) rows[count] = base + static_cast<size_t>(to[k]) * stride, slot[count++] = k;
+    return count;
+  }
+};
 
 }  // namespace detail
 
@@ -177,10 +184,9 @@ inline Var gathered_attention(const Var& q, const Var& key, const Var& v, const 
     s = gathered_dot_scores(q.value(), key.value(), candidates.scored, H, scale, bias.value());
   counters.rows_read += B * N * G * K;
   Array z(q.shape()), p(s.shape()), w = decision.slot.empty() ? p : zeros(s.shape());
-  const bool all_read = candidates.read.data() == candidates.to.data();
   parallel_for(B * N, 16, [&, N = N, H = H, K = K, G = G](size_t begin, size_t end) {
     const size_t C = D / H;
-    std::vector<const real*> rows(K);
+    detail::CandidateRows there(K);
     for (size_t n = begin; n < end; ++n)
       for (size_t h = 0; h < H; ++h) {
         const size_t row = n * H + h, shared = G == H ? row : n;
@@ -192,17 +198,17 @@ inline Var gathered_attention(const Var& q, const Var& key, const Var& v, const 
         const real* base = v.value().row(n / N * M) + h * C;
         const real* weight = w.row(row);
         real* to = z.row(n) + h * C;
-        detail::candidate_rows(read, K, base, D, base, rows.data());
-        if (!decided && all_read) {
-          // The weight of what is not there is 0 already.
+        const size_t count = there.find(read, K, base, D);
+        if (!decided) {
           simd::weighted_sum(
-              K, C, to, real{0}, real{1}, [&](size_t k) { return rows[k]; },
-              [&](size_t k) { return weight[k]; });
+              count, C, to, real{0}, real{1}, [&](size_t i) { return there.rows[i]; },
+              [&](size_t i) { return weight[there.slot[i]]; });
           continue;
         }
         std::fill_n(to, C, real{0});
-        for (size_t k = 0; k < K; ++k)
-          if (read[k] >= 0 && weight[k] != 0) simd::add_scaled(to, weight[k], rows[k], C);
+        for (size_t i = 0; i < count; ++i)
+          if (const real w_i = weight[there.slot[i]]; w_i != 0)
+            simd::add_scaled(to, w_i, there.rows[i], C);
       }
   });
 
@@ -217,16 +223,18 @@ inline Var gathered_attention(const Var& q, const Var& key, const Var& v, const 
         counters.rows_read += 3 * B * N * G * K;
         counters.rows_written += 2 * B * N * G * K;
         parallel_for(B * N, 16, [&, N = N, H = H, K = K](size_t begin, size_t end) {
-          std::vector<const real*> rows(K);
-          std::vector<real> dp(simd::dots_room(K));
+          detail::CandidateRows there(K);
+          std::vector<real> dots(simd::dots_room(K)), dp(K);
           for (size_t n = begin; n < end; ++n)
             for (size_t h = 0; h < H; ++h) {
               const size_t row = n * H + h, shared = G == H ? row : n, base = n / N * M;
               const int32_t *read = candidates.read.row(shared),
                             *scored = candidates.scored.row(shared);
               const real* of_head = v.row(base) + h * C;
-              detail::candidate_rows(read, K, of_head, D, of_head, rows.data());
-              simd::dots(dz.row(n) + h * C, rows.data(), K, C, dp.data());
+              size_t count = there.find(read, K, of_head, D);
+              simd::dots(dz.row(n) + h * C, there.rows.data(), count, C, dots.data());
+              std::fill(dp.begin(), dp.end(), real{0});
+              for (size_t i = 0; i < count; ++i) dp[there.slot[i]] = dots[i];
               const real* weight = p.row(row);
               if (const int32_t won = decision.chosen_only ? decision.slot.data()[row] : -1;
                   won >= 0) {
@@ -235,15 +243,15 @@ inline Var gathered_attention(const Var& q, const Var& key, const Var& v, const 
                 dp[static_cast<size_t>(won)] = through;
               }
               real mean = 0;
-              for (size_t k = 0; k < K; ++k)
-                mean += weight[k] * (dp[k] = read[k] < 0 ? real{0} : dp[k]);
+              for (size_t k = 0; k < K; ++k) mean += weight[k] * dp[k];
               real* slope = ds.row(row);
               for (size_t k = 0; k < K; ++k) slope[k] = weight[k] * (dp[k] - mean) / tau;
               const real* keys = key.row(base) + h * C;
-              detail::candidate_rows(scored, K, keys, D, keys, rows.data());
+              count = there.find(scored, K, keys, D);
               simd::weighted_sum(
-                  K, C, dq.row(n) + h * C, real{0}, scale, [&](size_t k) { return rows[k]; },
-                  [&](size_t k) { return scored[k] < 0 ? real{0} : slope[k]; });
+                  count, C, dq.row(n) + h * C, real{0}, scale,
+                  [&](size_t i) { return there.rows[i]; },
+                  [&](size_t i) { return slope[there.slot[i]]; });
             }
         });
         in.add(0, dq);

@@ -43,11 +43,12 @@ inline Array gathered_dot_scores(const Array& q, const Array& key, const Index& 
       for (size_t h = 0; h < H; ++h) {
         const int32_t* j = to.data() + (n * G + (G == 1 ? 0 : h)) * K;
         const real* keys = key.row(n / N * M) + h * C;
+        size_t there = 0;  // a menu of one head leaves the slots of the others' empty
         for (size_t k = 0; k < K; ++k)
-          rows[k] = j[k] < 0 ? keys : keys + static_cast<size_t>(j[k]) * D;
-        simd::dots(q.row(n) + h * C, rows.data(), K, C, dots.data());
+          if (j[k] >= 0) rows[there++] = keys + static_cast<size_t>(j[k]) * D;
+        simd::dots(q.row(n) + h * C, rows.data(), there, C, dots.data());
         real* of_head = s.row(n * H + h);
-        for (size_t k = 0; k < K; ++k) of_head[k] = j[k] < 0 ? real{0} : scale * dots[k];
+        for (size_t k = 0, d = 0; k < K; ++k) of_head[k] = j[k] < 0 ? real{0} : scale * dots[d++];
         if (!bias.empty()) simd::add_to(of_head, bias.row(n * H + h), K);
       }
   });

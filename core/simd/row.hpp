@@ -76,10 +76,16 @@ inline real max(const real* x, size_t n) {
   return best;
 }
 
-/// y += a x
+/// y += a x. Rows of a head are short and many: the loop over whole registers is inlined.
 inline void add_scaled(real* y, real a, const real* x, size_t n) {
+  size_t e = 0;
+  for (; e + kLanes <= n; e += kLanes)
+    xsimd::fma(Pack(a), Pack::load_unaligned(x + e), Pack::load_unaligned(y + e))
+        .store_unaligned(y + e);
+  if (e == n) return;
   map_range(
-      n, y, [a](const Pack& v, const Pack& w) { return xsimd::fma(Pack(a), w, v); }, y, x);
+      n - e, y + e, [a](const Pack& v, const Pack& w) { return xsimd::fma(Pack(a), w, v); }, y + e,
+      x + e);
 }
 
 /// y += x

@@ -127,7 +127,7 @@ CandidateSet Menu::offer(const SourceInput& input, Children* states) const {
     const auto& [source, form, heads, of_slot] = entries_[s];
     slots.push_back(form.grows ? source->slot_types(M).size() : of_slot.size());
     SourceInput own = input;
-    own.slots = slots.back();
+    own.slots = slots.back(), own.of = &heads;
     const bool possible = !form.needs_previous || !input.previous.empty();
     offers.push_back(possible ? source->offer(own, states ? (*states)[s].get() : nullptr)
                               : Offer{});

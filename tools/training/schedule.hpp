@@ -28,8 +28,8 @@ struct ScheduleConfig {
 
 /// The temperature of soft selections: held, then lowered by an equal factor each step, then held.
 struct TemperatureConfig {
-  double temperature = 0.5;
-  double final_temperature = 0.5;
+  double temperature = 1;
+  double final_temperature = 1;
   double hold = 0.2;   ///< the fraction of the steps up to which it stays at `temperature`
   double until = 0.7;  ///< the fraction of the steps from which it stays at `final_temperature`
   void declare(Fields& f);

@@ -132,9 +132,9 @@ class Learned final : public CandidateSource {
     const size_t B = input.sequences(), N = input.tokens(), H = heads_, M = mates();
     const Var u = codes(input.context.embedded);
     auto* const before = state_cast<Codes>(state);
-    const Index near = in_buckets(buckets(u.value()), before);
+    const Index near = in_buckets(input, buckets(u.value()), before);
     const Var all = before ? Var(before->codes.append(u.value())) : u;
-    const Index mate = mates_of(near, u.value(), all.value(), input.context);
+    const Index mate = mates_of(input, near, u.value(), all.value());
     const Targets targets(mate, B, all.shape()[1], "learned: mates [B,N,H,M]");
     const Var strength = affine(input.features, *strength_, scale(*strength_bias_, kStrength));
     const Var logit = scale_rows(gathered_dot(u, all, targets, H, kUnit), strength);
@@ -193,14 +193,14 @@ class Learned final : public CandidateSource {
 
   /// near[b,n,h,m], all earlier than n: the latest in each round's bucket, one round after the
   /// other; -1: nobody.
-  Index in_buckets(const Index& bucket, Codes* before) const {
+  Index in_buckets(const SourceInput& input, const Index& bucket, Codes* before) const {
     const auto [B, N, H, R] = dims<4>(bucket, "learned: buckets [B,N,H,3]");
     Index near({B, N, H, R * latest_}, -1);
     parallel_for(B * H * R, 1, [&, N = N, H = H, R = R](size_t chain, size_t) {
       const size_t b = chain / (H * R), h = chain / R % H, round = chain % R;
       Buckets fresh;
       Buckets& earlier = before ? before->buckets[b][h * R + round] : fresh;
-      for (size_t n = 0; n < N; ++n) {
+      for (size_t n = 0; n < N && input.offered(h); ++n) {
         const size_t row = (b * N + n) * H + h;
         earlier.next(bucket.row(row)[round], near.row(row) + round * latest_, latest_);
       }
@@ -210,7 +210,8 @@ class Learned final : public CandidateSource {
 
   /// mate[b,n,h,m]: the most similar of those near, then explored ones; -1: nobody. u [B,N,H 16] of
   /// these tokens, all [B,M,H 16] of all so far.
-  Index mates_of(const Index& near, const Array& u, const Array& all, Context& context) const {
+  Index mates_of(const SourceInput& input, const Index& near, const Array& u,
+                 const Array& all) const {
     const auto [B, N, H, count] = dims<4>(near, "learned: near [B,N,H,3 r]");
     const size_t M = all.shape()[1];
     Index mate({B, N, H, mates()}, -1);
@@ -218,6 +219,7 @@ class Learned final : public CandidateSource {
       std::vector<std::pair<int32_t, int32_t>> ranked;  // similarity in 1/1024, position
       for (size_t row = begin; row < end; ++row) {
         const size_t b = row / (N * H), h = row % H;
+        if (!input.offered(h)) continue;
         ranked.clear();
         for (size_t m = 0; m < count; ++m) {
           const int32_t j = near.row(row)[m];
@@ -233,10 +235,10 @@ class Learned final : public CandidateSource {
           mate.row(row)[m] = ranked[m].second;
       }
     });
-    if (!context.training) return mate;
-    const Array drawn = context.noise.uniform({B, N, H, kExplore});
+    if (!input.context.training) return mate;
+    const Array drawn = input.context.noise.uniform({B, N, H, kExplore});
     for (size_t row = 0; row < B * N * H; ++row)
-      if (const auto n = static_cast<real>(row / H % N); n > 0)
+      if (const auto n = static_cast<real>(row / H % N); n > 0 && input.offered(row % H))
         for (size_t e = 0; e < kExplore; ++e)
           mate.row(row)[latest_ + e] =
               static_cast<int32_t>(std::min(n - 1, std::floor(drawn.row(row)[e] * n)));

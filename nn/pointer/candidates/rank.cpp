@@ -90,7 +90,7 @@ class Rank final : public CandidateSource {
     };
     const Var gate = sampled(member);
     const Var count = prefix_sum(gate), asked = prefix_sum(sampled(query));
-    const Index to = surrounding(count.value(), asked.value());
+    const Index to = surrounding(input, count.value(), asked.value());
     const Var own = logits(to, gate, count, asked);
     Offer offer = placed(input, to);
     offer.logits =
@@ -117,7 +117,7 @@ class Rank final : public CandidateSource {
     const auto counts = readers(state, B, fresh());
     Index to({B, N, H, window_}, -1);
     parallel_for(B * H, 1, [&, N = N, H = H](size_t pair, size_t) {
-      for (size_t n = 0; n < N; ++n) {
+      for (size_t n = 0; n < N && input.offered(pair % H); ++n) {
         const size_t row = (pair / H * N + n) * H + pair % H;
         to.row(row)[0] = (*counts)[pair / H][pair % H].next(
             static_cast<int32_t>(input.context.first + n), member.value().data()[row],
@@ -130,13 +130,14 @@ class Rank final : public CandidateSource {
   /// The window around the place at which the count reaches what is asked for: k places, as many of
   /// them before it as fit (k / 2), all within the tokens so far. Both counts only grow, so the
   /// place is found by bisection.
-  Index surrounding(const Array& count, const Array& asked) const {
+  Index surrounding(const SourceInput& input, const Array& count, const Array& asked) const {
     const auto [B, N, H] = dims<3>(count, "rank: counts [B,N,H]");
     Index to({B, N, H, window_}, -1);
     parallel_for(B * H, 1, [&, N = N, H = H](size_t begin, size_t end) {
       std::vector<real> reached(N);
       for (size_t pair = begin; pair < end; ++pair) {
         const size_t b = pair / H, h = pair % H;
+        if (!input.offered(h)) continue;
         for (size_t n = 0; n < N; ++n) reached[n] = count.data()[(b * N + n) * H + h];
         for (size_t n = 0; n < N; ++n) {
           const real goal = asked.data()[(b * N + n) * H + h];
@@ -170,11 +171,13 @@ class Rank final : public CandidateSource {
 
   /// What lifts the best of each head's own logits to zero: [B,N,H,k].
   Array to_zero(const Array& own, const Index& to) const {
-    Array lift(own.shape());
+    Array lift = zeros(own.shape());
     parallel_for(own.shape().rows(), 256, [&](size_t begin, size_t end) {
       for (size_t row = begin; row < end; ++row) {
+        // One at least is there, for the window reaches token n; or else none is asked for.
+        if (to.row(row)[0] < 0) continue;
         real best = -std::numeric_limits<real>::infinity();
-        for (size_t k = 0; k < window_; ++k)  // one at least is there: the window reaches token n
+        for (size_t k = 0; k < window_; ++k)
           if (to.row(row)[k] >= 0) best = std::max(best, own.row(row)[k]);
         std::fill_n(lift.row(row), window_, -best);
       }

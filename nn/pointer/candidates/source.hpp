@@ -18,7 +18,10 @@ struct SourceInput {
   Context& context;                  ///< tokens [B,N], position of the first, training, noise
   size_t heads;                      ///< H
   size_t slots = 0;                  ///< how many the source has here
+  const std::vector<bool>* of = {};  ///< the heads that it is offered to; null or empty: all
 
+  /// Whether it is offered to head h. What it would offer others is not asked for.
+  bool offered(size_t h) const { return !of || of->empty() || (*of)[h]; }
   size_t sequences() const { return context.tokens.shape()[0]; }
   size_t tokens() const { return context.tokens.shape()[1]; }
   /// The row of a [B,N,..] array that belongs to the token at position n of sequence b.
