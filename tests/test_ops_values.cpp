@@ -5,6 +5,7 @@
 #include "core/ops/add.hpp"
 #include "core/ops/affine.hpp"
 #include "core/ops/concat.hpp"
+#include "core/ops/count_fit.hpp"
 #include "core/ops/cross_entropy.hpp"
 #include "core/ops/exp.hpp"
 #include "core/ops/gelu.hpp"
@@ -23,6 +24,7 @@
 #include "core/ops/sum_last.hpp"
 #include "core/random.hpp"
 #include "tests/allclose.hpp"
+#include "tests/sentence.hpp"
 #include "tests/with_threads.hpp"
 
 using namespace gnomon;
@@ -305,6 +307,28 @@ TEST_CASE("ops: cross_entropy of known numbers, and a row without a target sends
             return t < 0 ? 0 : 2 * (p(e / V, e % V) - (size_t(t) == e % V ? 1 : 0));
           }) == "");
   }
+}
+
+TEST_CASE("ops: count_fit against a loop, nothing where there is no candidate") {
+  const size_t B = 2, N = 5, H = 3, K = 2;
+  const Array gate = exp(normal({B, N, H}, 1)).value(), count = normal({B, N, H}, 2),
+              asked = normal({B, N, H}, 3);
+  Index to({B, N, H, K});
+  for (size_t e = 0; e < to.size(); ++e) to.data()[e] = static_cast<int32_t>(e % (N + 1)) - 1;
+  const Array s = count_fit(gate, count, asked, Array({1, 1}, real(0.5)), to).value();
+  CHECK(differs(s, [&](size_t e) {
+          const int32_t j = to.data()[e];
+          if (j < 0) return 0.0;
+          const size_t row = e / K, from = (row / (N * H) * N + size_t(j)) * H + row % H;
+          const double off = double{asked.data()[row]} - double{count.data()[from]};
+          return std::log(double{gate.data()[from]} + 1e-9) - std::exp(0.5) * off * off;
+        }) == "");
+  CHECK(sentence([&] {
+          count_fit(gate, count, asked, zeros({1, 2}), to);
+        }) == "count_fit: sharpness: expected a scalar, got shape [1,2]");
+  CHECK(sentence([&] {
+          count_fit(gate, count, zeros({B, N, 1}), zeros({1}), to);
+        }).starts_with("count_fit: gate, count, asked [B,N,H]: expected"));
 }
 
 TEST_CASE("ops: straight_through is the one-hot of what was chosen, zeros where nothing was") {

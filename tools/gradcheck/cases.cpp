@@ -3,6 +3,7 @@
 #include "core/ops/add.hpp"
 #include "core/ops/affine.hpp"
 #include "core/ops/concat.hpp"
+#include "core/ops/count_fit.hpp"
 #include "core/ops/cross_entropy.hpp"
 #include "core/ops/dropout.hpp"
 #include "core/ops/embedding.hpp"
@@ -136,6 +137,9 @@ std::vector<OpCase> gradient_cases() {
          return gathered_attention(v[0], v[1], v[2], v[3], {kShared, kShared, kShared}, 0.5, 0.7);
        },
        {{2, 3, 4}, {2, 5, 4}, {2, 5, 4}, {2, 3, 2, 4}}},
+      {"count_fit",
+       [](V v) { return count_fit(exp(v[0]), v[1], v[2], v[3], kPerHead); },
+       {{2, 3, 2}, {2, 3, 2}, {2, 3, 2}, {1, 1}}},
       {"gathered_dot",
        [](V v) { return gathered_dot(v[0], v[1], to_three_rows(kShared), 2, 0.5); },
        {{2, 3, 6}, {2, 3, 6}}},

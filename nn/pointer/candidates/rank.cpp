@@ -22,16 +22,10 @@
 
 #include "core/ops/add.hpp"
 #include "core/ops/affine.hpp"
-#include "core/ops/exp.hpp"
-#include "core/ops/gathered_dot.hpp"
-#include "core/ops/log.hpp"
+#include "core/ops/count_fit.hpp"
 #include "core/ops/logistic_noise.hpp"
-#include "core/ops/mul.hpp"
 #include "core/ops/prefix_sum.hpp"
-#include "core/ops/reshape.hpp"
 #include "core/ops/scale.hpp"
-#include "core/ops/scale_by.hpp"
-#include "core/ops/select_columns.hpp"
 #include "core/ops/sigmoid.hpp"
 #include "nn/pointer/candidates/source.hpp"
 
@@ -91,7 +85,7 @@ class Rank final : public CandidateSource {
     const Var gate = sampled(member);
     const Var count = prefix_sum(gate), asked = prefix_sum(sampled(query));
     const Index to = surrounding(input, count.value(), asked.value());
-    const Var own = logits(to, gate, count, asked);
+    const Var own = count_fit(gate, count, asked, *sharpness_, to);
     Offer offer = placed(input, to);
     offer.logits =
         scale(add(own, to_zero(own.value(), to)), static_cast<real>(input.context.temperature));
@@ -152,21 +146,6 @@ class Rank final : public CandidateSource {
       }
     });
     return to;
-  }
-
-  Var logits(const Index& to, const Var& gate, const Var& count, const Var& asked) const {
-    const auto [B, N, H, k] = dims<4>(to, "rank: candidates [B,N,H,k]");
-    const Targets targets(to, B, N, "rank: candidates [B,N,H,k]");
-    // A number for each head is a row of width one: "gathering" it is a product with one.
-    const auto at_candidates = [&, H = H](const Var& x) {
-      return gathered_dot(ones(x.shape()), x, targets, H, 1);
-    };
-    const Var wanted = select_columns(reshape(asked, {B, N, H, 1}), Index({k}, 0));
-    const Var off = add(wanted, scale(at_candidates(count), -1));
-    const Var penalty = scale_by(mul(off, off), exp(*sharpness_));
-    constexpr real kTiny = real(1e-9);  // log of a gate that rounds to zero
-    const Var tiny = Array(gate.shape(), kTiny);
-    return add(at_candidates(log(add(gate, tiny))), scale(penalty, -1));
   }
 
   /// What lifts the best of each head's own logits to zero: [B,N,H,k].
