@@ -146,6 +146,27 @@ TEST_CASE("sweep: a dry run counts what is begun, retried and taken over") {
   CHECK_MESSAGE(begun.out.find("3:20:00") != std::string::npos, begun.out);  // 12 steps of 1,000 s
 }
 
+TEST_CASE("sweep: a dry run counts the steps of choosing apart from those of what is reported") {
+  const Folder folder;
+  const std::string plan = folder / "plan.ini", out = folder / "out";
+  put(plan, "tune.seeds = 9\ntune.steps = 2\n[row a]\n" + kModel + "tune.clip = 1 ; 2\n");
+  REQUIRE(sweep(plan, out).code == 0);
+  const auto log = [&](const std::string& run, const std::string& line) {
+    put(out + "/runs/a/" + run + "/metrics.jsonl", line + "\n");
+  };
+  log("tuning/clip=1/9", "{\"step\":2,\"seconds\":2000}");
+  log("tuning/clip=2/9", "{\"step\":2,\"seconds\":2000}");
+  log("1", "{\"step\":8,\"seconds\":8000}");
+  const ProgramEnd done = sweep(plan, out, "--dry-run");
+  CHECK_MESSAGE(done.out.find("about 0:00 ") != std::string::npos, done.out);
+  std::filesystem::remove_all(out + "/runs/a/1");
+  const ProgramEnd left = sweep(plan, out, "--dry-run");  // 8 steps of 1,000 s
+  CHECK_MESSAGE(left.out.find("about 2:13:20 ") != std::string::npos, left.out);
+  std::filesystem::remove_all(out + "/runs/a/tuning/clip=2");
+  const ProgramEnd both = sweep(plan, out, "--dry-run");  // and 2 of a candidate
+  CHECK_MESSAGE(both.out.find("about 2:46:40 ") != std::string::npos, both.out);
+}
+
 TEST_CASE("sweep: a command runs once, and must leave its result") {
   const Folder folder;
   const std::string plan = folder / "plan.ini", out = folder / "out";

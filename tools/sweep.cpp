@@ -82,33 +82,32 @@ bool page(const Plan& plan, const SweepConfig& config) {
 /// What there is of a line's runs, and what training them took.
 struct Progressed {
   size_t wanted = 0, done = 0, failed = 0, begun = 0, taken = 0;
-  size_t steps = 0;    // of one run
-  size_t trained = 0;  // steps that have been made, of all runs, and their seconds
-  size_t still = 0;    // steps of runs that are done, or taken over, or failed
+  size_t left = 0;     // steps that are to be made
+  size_t trained = 0;  // steps that have been made, and their seconds
   double seconds = 0;
 
   size_t to_do() const { return wanted - done - failed - taken; }
   /// Seconds of what is left, by what is there or else by a rehearsal of so many a step.
   double estimate(double a_step) const {
     const double each = trained ? seconds / static_cast<double>(trained) : a_step;
-    return each * (static_cast<double>(wanted * steps) - static_cast<double>(still));
+    return each * static_cast<double>(left);
   }
 };
 
-/// The steps in the log of a run, and their seconds.
-void add_log(Progressed& line, const Run& run, bool begun) {
+/// Adds the steps in the log of a run, and their seconds. Returns how many.
+size_t add_log(Progressed& line, const Run& run) {
   const std::string path = run.file("metrics.jsonl");
   std::error_code error;
-  if (!std::filesystem::exists(path, error)) return;
+  if (!std::filesystem::exists(path, error)) return 0;
   const auto lines = split(read_file(path, uint64_t{1} << 30), '\n');
   for (auto l = lines.rbegin(); l != lines.rend(); ++l) try {
       const Json last = parse_json(*l, path);
       const auto steps = last.at("step").get<size_t>();
       line.trained += steps, line.seconds += last.at("seconds").get<double>();
-      if (begun) line.still += std::min(steps, line.steps);
-      return;
+      return steps;
     } catch (const std::exception&) {  // an end that is being written, or was when it was killed
     }
+  return 0;
 }
 
 void print_dry_run(const Plan& plan, const Sweep& sweep, const SweepConfig& config,
@@ -117,8 +116,11 @@ void print_dry_run(const Plan& plan, const Sweep& sweep, const SweepConfig& conf
   std::set<std::string> reusable;
   if (!config.reuse.empty())
     for (const auto& [run, folder] : sweep.reusable(config.reuse)) reusable.insert(run.folder);
-  for (const PlanLine& line : plan.lines)
+  for (const PlanLine& line : plan.lines) {
     lines[&line].wanted = plan.seeds.size() + line.candidates.size() * plan.tune_seeds.size();
+    if (!line.candidates.empty())  // which of them is reported may not be known yet
+      lines[&line].left = plan.seeds.size() * resolve(suited_words(line, line.candidates[0])).steps;
+  }
   for (const std::vector<Run>& runs : {sweep.tuning(), sweep.reported()})
     for (const Run& run : runs) {
       Progressed& line = lines[run.line];
@@ -128,10 +130,13 @@ void print_dry_run(const Plan& plan, const Sweep& sweep, const SweepConfig& conf
       const bool done = !again && state == RunStatus::finished;
       const bool failed = !again && state == RunStatus::failed;
       const bool taken = reusable.contains(run.folder);
-      line.steps = run.resolved.steps;
       line.done += done, line.failed += failed, line.begun += begun, line.taken += taken;
-      if (done || failed || taken) line.still += run.resolved.steps;
-      if (!failed) add_log(line, run, begun);
+      const bool counted = !run.tuning && !run.line->candidates.empty();  // as if all were left
+      const size_t steps = run.resolved.steps, made = failed ? 0 : add_log(line, run);
+      const size_t left = done || failed || taken ? 0
+                          : begun                 ? steps - std::min(made, steps)
+                                                  : steps;
+      line.left += left - (counted ? steps : 0);
     }
   std::vector<std::string> head{"row",    "runs",  "done",     "begun",
                                 "failed", "to do", "estimate", "from"};

@@ -85,7 +85,8 @@ std::string option(const Run& run, const std::string& name) {
 /// All different words, joined.
 std::string words(const std::vector<Left>& all, const char* key) {
   std::set<std::string> different;
-  for (const Left& left : all) different.insert(word(left.done, key));
+  for (const Left& left : all)
+    if (const std::string found = word(left.done, key); !found.empty()) different.insert(found);
   return fmt::format("{}", fmt::join(different, ", "));
 }
 
