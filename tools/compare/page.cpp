@@ -8,6 +8,10 @@
 
 GNOMON_EMBED(gnomon_compare_html, "/tools/compare/compare.html");
 GNOMON_EMBED(gnomon_compare_css, "/tools/compare/compare.css");
+GNOMON_EMBED(gnomon_compare_data_js, "/tools/compare/compare_data.js");
+GNOMON_EMBED(gnomon_compare_table_js, "/tools/compare/compare_table.js");
+GNOMON_EMBED(gnomon_compare_curves_js, "/tools/compare/compare_curves.js");
+GNOMON_EMBED(gnomon_compare_lengths_js, "/tools/compare/compare_lengths.js");
 GNOMON_EMBED(gnomon_compare_js, "/tools/compare/compare.js");
 GNOMON_EMBED(gnomon_compare_report_css, "/tools/inspect/report.css");
 GNOMON_EMBED_FILE(gnomon_compare_d3, GNOMON_D3);
@@ -110,6 +114,15 @@ std::string data_of(const Comparison& comparison) {
   }
 }
 
+/// The script's parts, in the order in which they use each other.
+std::string script() {
+  return std::string(GNOMON_EMBEDDED(gnomon_compare_data_js)) +
+         std::string(GNOMON_EMBEDDED(gnomon_compare_table_js)) +
+         std::string(GNOMON_EMBEDDED(gnomon_compare_curves_js)) +
+         std::string(GNOMON_EMBEDDED(gnomon_compare_lengths_js)) +
+         std::string(GNOMON_EMBEDDED(gnomon_compare_js));
+}
+
 }  // namespace
 
 std::string comparison_page(const Comparison& comparison) {
@@ -118,7 +131,7 @@ std::string comparison_page(const Comparison& comparison) {
                              std::string(GNOMON_EMBEDDED(gnomon_compare_css))},
                  {"data", escaped_script(data_of(comparison))},
                  {"d3", {GNOMON_EMBEDDED(gnomon_compare_d3)}},
-                 {"js", {GNOMON_EMBEDDED(gnomon_compare_js)}}});
+                 {"js", script()}});
 }
 
 }  // namespace gnomon
