@@ -7,6 +7,7 @@
 #include "core/ops/concat.hpp"
 #include "core/ops/count_fit.hpp"
 #include "core/ops/cross_entropy.hpp"
+#include "core/ops/elu1.hpp"
 #include "core/ops/exp.hpp"
 #include "core/ops/gelu.hpp"
 #include "core/ops/layer_norm.hpp"
@@ -14,12 +15,15 @@
 #include "core/ops/log_softmax.hpp"
 #include "core/ops/matmul.hpp"
 #include "core/ops/mul.hpp"
+#include "core/ops/relu.hpp"
 #include "core/ops/reshape.hpp"
 #include "core/ops/rms_norm.hpp"
 #include "core/ops/scale.hpp"
 #include "core/ops/sigmoid.hpp"
+#include "core/ops/silu.hpp"
 #include "core/ops/slice.hpp"
 #include "core/ops/softmax.hpp"
+#include "core/ops/softplus.hpp"
 #include "core/ops/straight_through.hpp"
 #include "core/ops/sum_last.hpp"
 #include "core/random.hpp"
@@ -60,6 +64,10 @@ TEST_CASE("ops: elementwise functions at every width, and over pieces of work") 
       {"exp", exp, [](double v) { return std::exp(v); }},
       {"sigmoid", sigmoid, logistic},
       {"gelu", gelu, [](double v) { return v * std::erfc(-v / std::sqrt(2)) / 2; }},
+      {"silu", silu, [](double v) { return v * logistic(v); }},
+      {"relu", relu, [](double v) { return std::max(v, 0.0); }},
+      {"elu1", elu1, [](double v) { return v < 0 ? std::exp(v) : v + 1; }},
+      {"softplus", softplus, [](double v) { return std::log1p(std::exp(v)); }},
   };
   std::vector<size_t> sizes = kWidths;
   sizes.push_back(2 * simd::kElementGrain + 3);
@@ -84,12 +92,21 @@ TEST_CASE("ops: elementwise functions of large numbers, infinities and NaN") {
   CHECK(gives(exp, {0, 0, kInfinity, kInfinity, nan}) == "");
   CHECK(gives(sigmoid, {0, 0, 1, 1, nan}) == "");
   CHECK(gives(gelu, {nan, 0, 2000, kInfinity, nan}) == "");
+  CHECK(gives(silu, {nan, 0, 2000, kInfinity, nan}) == "");
+  CHECK(gives(relu, {0, 0, 2000, kInfinity, nan}) == "");
+  CHECK(gives(elu1, {0, 0, 2001, kInfinity, nan}) == "");
+  CHECK(gives(softplus, {0, 0, 2000, kInfinity, nan}) == "");
+  // Where log(1 + e^x) and elu(x) + 1 would have rounded to 0.
+  const Array small({2}, {-20, -40});
+  for (Var (*op)(const Var&) : {softplus, elu1})
+    CHECK(differs(op(small).value(), [&](size_t e) { return std::exp(small.data()[e]); }) == "");
   const Array y({4}, {0, -1, kInfinity, nan}), expected({4}, {-kInfinity, nan, kInfinity, nan});
   CHECK(differs(log(y).value(), [&](size_t e) { return expected.data()[e]; }) == "");
   // The slopes there are 0 or 1, not NaN.
   const Array large({2}, {-2000, 2000}), one = ones({2});
-  CHECK(differs(
-            gradient(gelu, large, one), [](size_t e) { return double(e); }, 0) == "");
+  for (Var (*op)(const Var&) : {gelu, silu, relu, elu1, softplus})
+    CHECK(differs(
+              gradient(op, large, one), [](size_t e) { return double(e); }, 0) == "");
 }
 
 TEST_CASE("ops: gelu is the exact form") {

@@ -17,6 +17,7 @@
 
 #include "core/counters.hpp"
 #include "core/gemm.hpp"
+#include "core/ops/silu.hpp"
 #include "core/simd/sums.hpp"
 #include "core/tape.hpp"
 
@@ -29,14 +30,6 @@ struct TreeWeights {
 };
 
 namespace detail {
-
-/// On registers: silu(x) = x / (1 + e^-x) (Elfwing et al., "Sigmoid-weighted linear units", 2018),
-/// and how a gradient g goes back through it.
-constexpr auto silu_value = [](auto x) { return x / (real{1} + xsimd::exp(-x)); };
-constexpr auto silu_slope = [](auto g, auto x) {
-  const auto s = real{1} / (real{1} + xsimd::exp(-x));
-  return g * s * (real{1} + x * (real{1} - s));
-};
 
 /// One token. z [(R + 2) D]: M u, in; the gates and tanh(c), out. r [R D]: what was read. -> s [D]
 inline void join(size_t R, size_t D, const real* m, const real* r, real* z, real* s) {

@@ -220,7 +220,8 @@ std::vector<OpCase> gradient_cases() {
        },
        {{2, 4, 5}, {5, 6}, {12, 5}, {12}}},
   };
-  for (OpCase& c : attention_gradient_cases()) cases.push_back(std::move(c));
+  for (auto* const part : {attention_gradient_cases, recurrence_gradient_cases})
+    for (OpCase& c : part()) cases.push_back(std::move(c));
   std::stable_sort(cases.begin(), cases.end(),
                    [](const OpCase& a, const OpCase& b) { return a.name < b.name; });
   return cases;

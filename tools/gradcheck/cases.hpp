@@ -11,6 +11,8 @@ std::vector<OpCase> gradient_cases();
 
 /// Those of attention, rotary positions and the short convolution: a part of the table.
 std::vector<OpCase> attention_gradient_cases();
+/// Those of recurrences and of the functions that their gates and features are made of: another.
+std::vector<OpCase> recurrence_gradient_cases();
 
 struct ModelCheck {
   std::string name;  ///< the model and the options that differ from its defaults
