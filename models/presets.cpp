@@ -13,7 +13,7 @@ constexpr size_t kWidth = 64;
 // "Pointer", arXiv 2508.02631: each layer's heads pick one earlier position out of a few
 // candidates, read it through a gate, and hand the pointer on.
 const Registration<ModelKind> kPointer{
-    "pointer", "every token points at one earlier position, layer by layer; O(N K)",
+    "pointer", "every token points at one earlier position, layer by layer",
     preset({.encoder = {.layers = 3, .width = kWidth, .heads = 4, .feed_forward = 128},
             .mixers = "pointer",
             .tied = true})};
@@ -23,12 +23,12 @@ const EncoderConfig kAttending{
 
 // The baseline: Vaswani et al. 2017, pre-norm.
 const Registration<ModelKind> kTransformer{"transformer",
-                                           "causal multi-head attention in every layer; O(N N)",
+                                           "causal multi-head attention in every layer",
                                            preset({.encoder = kAttending, .mixers = "attention"})};
 
 // The linear baseline that the paper planned to compare with (nn/mixers/longformer.cpp).
 const Registration<ModelKind> kLongformer{
-    "longformer", "attention to a window of tokens and to the first tokens; O(N w)",
+    "longformer", "attention to a window of tokens and to the first tokens",
     preset({.encoder = kAttending, .mixers = "longformer"})};
 
 }  // namespace

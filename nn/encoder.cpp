@@ -6,6 +6,7 @@
 #include "nn/dropout.hpp"
 #include "nn/feed_forward.hpp"
 #include "nn/recompute.hpp"
+#include "nn/short_convolution.hpp"
 
 namespace gnomon {
 
@@ -17,6 +18,8 @@ void EncoderConfig::declare(Fields& f) {
   f.number("dropout", dropout, 0, 0.95, "share of a layer's outputs dropped in training");
   f.choice("norm", norm, {"layer", "rms"}, "normalisation");
   f.choice("position", position, {"none", "learned", "rope", "alibi"}, "position encoding");
+  f.integer("convolution", convolution, 0, 64,
+            "tokens that a short causal convolution before every mixer spans; 0: none");
   f.flag("share", share, "one layer, repeated --layers times, instead of as many layers");
   f.flag("recompute", recompute,
          "training keeps the layers' inputs only: less memory, a second forward pass");
@@ -26,15 +29,35 @@ class Encoder::Layer final : public Module {
  public:
   Layer(const EncoderConfig& config, const MixerKind& kind, size_t layer)
       : norm1_(named_norm("norm1", config)),
+        convolution_(config.convolution == 0 ? nullptr
+                                             : &part<ShortConvolution>("convolution", config.width,
+                                                                       config.convolution, false)),
         mixer_(static_cast<Mixer&>(adopt("mixer", kind.make(place(config, layer))))),
         norm2_(named_norm("norm2", config)),
         feed_forward_(part<FeedForward>("feed_forward", config.width, config.feed_forward)),
         dropout_(config.dropout) {}
 
+  /// What its mixer remembers, and its convolution.
+  struct Remembered final : StateOf<Remembered> {
+    auto parts() { return std::tie(mixer, last); }
+    void make_room(size_t tokens) override { mixer.make_room(tokens); }
+    Children mixer;
+    LastTokens last;
+  };
+  std::unique_ptr<State> state(size_t sequences) const {
+    auto state = std::make_unique<Remembered>();
+    state->mixer.push_back(mixer_.state(sequences));
+    state->last = convolution_ ? convolution_->state(sequences) : LastTokens(sequences);
+    return state;
+  }
+
   Mixed operator()(const Var& h, const PreviousPointers& previous, Context& context,
                    State* state) const {
     const auto drop = [&](const Var& x) { return dropout_(x, context.training, context.noise); };
-    Mixed mixed = mixer_(norm1_(h), previous, context, state);
+    auto* const before = state_cast<Remembered>(state);
+    Var a = norm1_(h);
+    if (convolution_) a = add(a, (*convolution_)(a, before ? &before->last : nullptr));
+    Mixed mixed = mixer_(a, previous, context, before ? before->mixer[0].get() : nullptr);
     const Var between = add(h, drop(mixed.features));
     return {add(between, drop(feed_forward_(norm2_(between)))), std::move(mixed.pointers)};
   }
@@ -48,6 +71,7 @@ class Encoder::Layer final : public Module {
     return static_cast<Norm&>(adopt(name, make_norm(config.norm, config.width)));
   }
   const Norm& norm1_;
+  const ShortConvolution* const convolution_;  // null: none
   const Mixer& mixer_;
   const Norm& norm2_;
   const FeedForward& feed_forward_;
@@ -85,11 +109,11 @@ size_t Encoder::passes(std::optional<size_t> iterations) const {
   return iterations.value_or(depth_);
 }
 
-/// Of every layer, or pass of a shared one: its mixer's state, and its pointers, for the one above.
+/// Of every layer, or pass of a shared one: its state, and its pointers, for the one above.
 struct Encoder::Remembered final : StateOf<Remembered> {
-  auto parts() { return std::tie(mixers, pointers, length); }
+  auto parts() { return std::tie(layers, pointers, length); }
   void make_room(size_t tokens) override {
-    mixers.make_room(tokens);
+    layers.make_room(tokens);
     for (auto& map : pointers) map.make_room(tokens);
   }
   struct Length {
@@ -105,7 +129,7 @@ struct Encoder::Remembered final : StateOf<Remembered> {
       for (auto& map : *this) visitor.visit(map);
     }
   };
-  Children mixers;
+  Children layers;
   Maps pointers;
   Length length;
 };
@@ -113,7 +137,7 @@ struct Encoder::Remembered final : StateOf<Remembered> {
 std::unique_ptr<State> Encoder::state(size_t sequences, std::optional<size_t> iterations) const {
   auto state = std::make_unique<Remembered>();
   for (size_t l = 0; l < passes(iterations); ++l) {
-    state->mixers.push_back(mixer(l).state(sequences));
+    state->layers.push_back(layer(l).state(sequences));
     state->pointers.emplace_back(sequences, mixer(l).candidate_types().empty() ? 0 : heads_);
   }
   return state;
@@ -126,9 +150,9 @@ Encoded Encoder::operator()(const Var& embedded, Context& context, State* state)
   std::optional<PauseTape> pause;
   if (before) pause.emplace();
   const size_t count = passes(context.iterations);
-  expect(!before || before->mixers.size() == count,
+  expect(!before || before->layers.size() == count,
          "encoder: state: expected one for {} passes, got one for {}", count,
-         before ? before->mixers.size() : 0);
+         before ? before->layers.size() : 0);
   expect(!before || (!context.training && !context.watch),
          "encoder: state: expected none in training, nor where a layer is watched: both see whole "
          "sequences");
@@ -141,7 +165,7 @@ Encoded Encoder::operator()(const Var& embedded, Context& context, State* state)
     context.layer = l;
     Mixed mixed = recompute_ && context.training
                       ? checkpointed(l, h, previous, context)
-                      : layer(l)(h, previous, context, before ? before->mixers[l].get() : nullptr);
+                      : layer(l)(h, previous, context, before ? before->layers[l].get() : nullptr);
     h = std::move(mixed.features);
     previous = {mixed.pointers.to, mixed.pointers.distribution};
     if (before && !previous.empty()) previous.to = before->pointers[l].append(previous.to);

@@ -8,6 +8,12 @@
 // pointers that a mixer returns go to the layer above; the encoder does not look at them. In each
 // layer noise is drawn in this order: by the mixer, the first dropout, the second dropout.
 //
+// With `convolution` k > 0 a short causal convolution stands in front of the mixer of every layer,
+// with what goes around it (Allen-Zhu, "Physics of language models, part 4.1", 2025, section 4, its
+// "Canon-A" layer, without an activation):
+//
+//   a = norm1(h) + sum_j weight[j] norm1(h)[n - j], j < k;      h = h + dropout(mixer(a, ...))
+//
 // With `share` one layer is repeated L times (Dehghani et al., "Universal transformers", 2019);
 // after training it may be repeated more often: context.iterations. With `recompute` activations
 // are checkpointed: a layer keeps its input only (nn/recompute.hpp). With a state, sequences are
@@ -24,6 +30,7 @@ struct EncoderConfig {
   double dropout = 0;
   std::string norm = "layer";     // or "rms"
   std::string position = "none";  // none | learned | rope | alibi
+  size_t convolution = 0;         // k, tokens that a convolution before the mixer spans; 0: none
   bool share = false;             // one layer, repeated
   bool recompute = false;         // layers are computed again in the backward pass
   void declare(Fields& f);

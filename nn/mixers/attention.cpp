@@ -52,6 +52,7 @@ class AttentionKind final : public MixerKind {
              "streaming softmax in O(N) memory, or the readable reference with N x N scores");
   }
   bool takes(const std::string&) const override { return true; }
+  std::string cost() const override { return "N N D"; }
   std::unique_ptr<Mixer> make(const MixerPlace& place) const override {
     return std::make_unique<MultiHeadAttention>(place, attention_ == "fused");
   }

@@ -109,6 +109,8 @@ class MixerKind {
   virtual bool takes(const std::string& position) const {
     return position == "none" || position == "learned";
   }
+  /// How its work grows for a sequence, beside the products with weights: "N N D".
+  virtual std::string cost() const = 0;
   /// Does its training read the temperature (Context)?
   virtual bool anneals() const { return false; }
   /// Throws Error(Fault::option) for options that do not fit each other or the place.
