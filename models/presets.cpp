@@ -27,9 +27,9 @@ const Registration<ModelKind> kTransformer{"transformer",
                                            preset({.encoder = kAttending, .mixers = "attention"})};
 
 // The linear baseline that the paper planned to compare with (nn/mixers/longformer.cpp).
-const Registration<ModelKind> kLongformer{
-    "longformer", "attention to a window of tokens and to the first tokens",
-    preset({.encoder = kAttending, .mixers = "longformer"})};
+const Registration<ModelKind> kLongformer{"longformer",
+                                          "attention to a window of tokens and to the first tokens",
+                                          preset({.encoder = kAttending, .mixers = "longformer"})};
 
 }  // namespace
 }  // namespace gnomon
