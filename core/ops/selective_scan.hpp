@@ -23,6 +23,7 @@
 #include <cmath>
 
 #include "core/counters.hpp"
+#include "core/simd/exp2.hpp"
 #include "core/simd/gather.hpp"
 #include "core/simd/sums.hpp"
 #include "core/tape.hpp"
@@ -35,10 +36,10 @@ namespace detail {
 /// a register of channels with a few of its states at a time, which so stay in registers. Channels
 /// beyond the last are zeros.
 struct ScanPlan {
-  static constexpr size_t kTokens = 16;                                // of a block
-  static constexpr size_t kPacks = 2;                                  // registers of a slice
-  static constexpr size_t kSlice = kPacks * simd::kLanes;              // its channels
-  static constexpr size_t kStates = sizeof(simd::Pack) == 64 ? 4 : 2;  // of a channel, at a time
+  static constexpr size_t kTokens = 16;                    // of a block
+  static constexpr size_t kPacks = 2;                      // registers of a slice
+  static constexpr size_t kSlice = kPacks * simd::kLanes;  // its channels
+  static constexpr size_t kStates = 2;                     // of a channel, at a time
   static constexpr real kLog2e = real(1.4426950408889634), kLn2 = real(0.6931471805599453);
   size_t B, N, W, M;
 
@@ -69,15 +70,22 @@ struct ScanRows {
   alignas(64) real at[ScanPlan::kTokens][ScanPlan::kSlice] = {};
   void load(const Array& x, size_t row, size_t slice, size_t tokens, size_t channels) {
     for (size_t t = 0; t < tokens; ++t)
-      std::copy_n(x.row(row + t) + slice * ScanPlan::kSlice, channels, at[t]);
+      copy(x.row(row + t) + slice * ScanPlan::kSlice, channels, at[t]);
   }
   void store(Array& x, size_t row, size_t slice, size_t tokens, size_t channels) const {
     for (size_t t = 0; t < tokens; ++t)
-      std::copy_n(at[t], channels, x.row(row + t) + slice * ScanPlan::kSlice);
+      copy(at[t], channels, x.row(row + t) + slice * ScanPlan::kSlice);
+  }
+  /// A few registers where the slice is whole: a call would take longer.
+  static void copy(const real* from, size_t channels, real* to) {
+    if (channels == ScanPlan::kSlice)
+      std::copy_n(from, ScanPlan::kSlice, to);
+    else
+      std::copy_n(from, channels, to);
   }
 };
 
-/// What a block of tokens reads: dt, dt u, and in and out of its first token.
+/// What a block of tokens reads: dt, u and dt u, and in and out of its first token.
 struct ScanBlock {
   ScanRows dt, u, fed;
   const real *in = nullptr, *out = nullptr;
@@ -93,101 +101,115 @@ struct ScanBlock {
   }
 };
 
-/// `count` states from m on of the channels from w on: brings h [M,kSlice] forward over the block
-/// and adds to y.
+/// `count` states from m on of all channels of a slice, in registers.
 template <size_t count>
-void scan_states(const ScanBlock& x, size_t m, size_t w, const real* rates, real* h, ScanRows& y) {
-  using simd::Pack;
-  constexpr size_t kSlice = ScanPlan::kSlice;
-  Pack rate[count], state[count];
-  for (size_t i = 0; i < count; ++i) {
-    rate[i] = Pack::load_aligned(rates + (m + i) * kSlice + w);
-    state[i] = Pack::load_aligned(h + (m + i) * kSlice + w);
+struct ScanStates {
+  static constexpr size_t kPacks = ScanPlan::kPacks;
+  simd::Pack of[count][kPacks];
+  static real* at(real* rows, size_t m, size_t i, size_t p) {
+    return rows + (m + i) * ScanPlan::kSlice + p * simd::kLanes;
   }
+  /// From and to rows [M,kSlice].
+  void load(const real* rows, size_t m) {
+    each([&](size_t i, size_t p) {
+      of[i][p] = simd::Pack::load_aligned(at(const_cast<real*>(rows), m, i, p));
+    });
+  }
+  void store(real* rows, size_t m) const {
+    each([&](size_t i, size_t p) { of[i][p].store_aligned(at(rows, m, i, p)); });
+  }
+  template <class Work>
+  static void each(Work&& work) {
+#pragma GCC unroll 8
+    for (size_t i = 0; i < count; ++i)
+#pragma GCC unroll 8
+      for (size_t p = 0; p < kPacks; ++p) work(i, p);
+  }
+};
+
+/// Brings `count` states from m on of h [M,kSlice] forward over a block and adds to y.
+template <size_t count>
+void scan_states(const ScanBlock& x, size_t m, const real* rates, real* h, ScanRows& y) {
+  using simd::Pack;
+  ScanStates<count> rate, state;
+  rate.load(rates, m), state.load(h, m);
   for (size_t t = 0; t < x.tokens; ++t) {
     const real *in = x.in + t * x.M + m, *out = x.out + t * x.M + m;
-    const Pack dt = Pack::load_aligned(x.dt.at[t] + w), fed = Pack::load_aligned(x.fed.at[t] + w);
-    Pack sum = Pack::load_aligned(y.at[t] + w);
-#pragma GCC unroll 4
-    for (size_t i = 0; i < count; ++i) {
-      state[i] = xsimd::fma(xsimd::exp2(dt * rate[i]), state[i], fed * Pack(in[i]));
-      sum = xsimd::fma(Pack(out[i]), state[i], sum);
-    }
-    sum.store_aligned(y.at[t] + w);
+    ScanStates<1> dt, fed, sum;
+    dt.load(x.dt.at[t], 0), fed.load(x.fed.at[t], 0), sum.load(y.at[t], 0);
+    state.each([&](size_t i, size_t p) {
+      Pack& now = state.of[i][p];
+      now =
+          xsimd::fma(simd::fast_exp2(dt.of[0][p] * rate.of[i][p]), now, fed.of[0][p] * Pack(in[i]));
+      sum.of[0][p] = xsimd::fma(Pack(out[i]), now, sum.of[0][p]);
+    });
+    sum.store(y.at[t], 0);
   }
-  for (size_t i = 0; i < count; ++i) state[i].store_aligned(h + (m + i) * kSlice + w);
+  state.store(h, m);
 }
 
-/// What a block gives back: sum_m g in and sum_m g h a A log2 e; of a few states, by token and
-/// state, g dt u and dy h, not yet summed over channels.
+/// What a block gives back: sum_m g in and sum_m g h a A log2 e; and of a few states, by token and
+/// state, g dt u and dy h, summed over the registers of a slice but not across lanes.
 struct ScanBlockBack {
-  static constexpr size_t kPairs = ScanPlan::kTokens * ScanPlan::kStates;
+  using Sums = simd::Pack[ScanPlan::kTokens * ScanPlan::kStates];
   ScanRows of_in, of_rate;
-  simd::Pack to_in[kPairs], to_out[kPairs];
-  /// Their sums over channels, into columns m .. m + count of din and dout [N,M] of this slice.
-  void sum_channels(const ScanBlock& x, size_t m, size_t count, real* din, real* dout) const {
-    using simd::kLanes;
-    static_assert(ScanPlan::kTokens % kLanes == 0, "whole registers of sums");
+  Sums to_in, to_out;
+  /// The sums over all channels, into columns m .. m + count of din and dout [N,M] of this slice.
+  void sum_channels(const ScanBlock& x, size_t m, size_t count, real* din, real* dout) {
+    using simd::kLanes, simd::Pack;
+    static_assert(ScanPlan::kTokens % kLanes == 0, "sums fill whole registers");
     alignas(64) real sum[kLanes];
-    const auto scatter = [&](const simd::Pack* pairs, size_t first, real* to) {
-      simd::lanes_sums(reinterpret_cast<const simd::Pack(&)[kLanes]>(pairs[first]), sum);
-      for (size_t i = 0; i < kLanes && first + i < x.tokens * count; ++i)
-        to[(first + i) / count * x.M + m + (first + i) % count] = sum[i];
+    const size_t pairs = x.tokens * count;
+    const auto scatter = [&](Sums& sums, size_t first, real* to) {
+      for (size_t e = pairs; e < first + kLanes; ++e) sums[e] = Pack(real{0});
+      simd::lanes_sums(reinterpret_cast<const Pack(&)[kLanes]>(sums[first]), sum);
+      for (size_t e = first; e < std::min(first + kLanes, pairs); ++e)
+        to[e / count * x.M + m + e % count] = sum[e - first];
     };
-    for (size_t first = 0; first < x.tokens * count; first += kLanes)
+    for (size_t first = 0; first < pairs; first += kLanes)
       scatter(to_in, first, din), scatter(to_out, first, dout);
   }
 };
 
-/// The way back of scan_states over a block. h [M,kSlice]: the states before it. Brings g
-/// [M,kSlice], a_{n+1} g_{n+1}, backwards; adds to dA [M,kSlice] and to `back`.
+/// The way back of scan_states. h [M,kSlice]: the states before the block. Brings g [M,kSlice],
+/// a_{n+1} g_{n+1}, backwards; adds to dA [M,kSlice] and to the rows of `back`.
 template <size_t count>
-void scan_states_back(const ScanBlock& x, const ScanRows& dy, size_t m, size_t w, const real* rates,
+void scan_states_back(const ScanBlock& x, const ScanRows& dy, size_t m, const real* rates,
                       const real* h, real* g, real* dA, ScanBlockBack& back) {
   using simd::Pack;
-  constexpr size_t kSlice = ScanPlan::kSlice;
-  Pack rate[count], later[count], of_A[count];
-  Pack decay[ScanPlan::kTokens][count], state[ScanPlan::kTokens + 1][count];
-  for (size_t i = 0; i < count; ++i) {
-    const size_t at = (m + i) * kSlice + w;
-    rate[i] = Pack::load_aligned(rates + at);
-    later[i] = Pack::load_aligned(g + at);
-    of_A[i] = Pack::load_aligned(dA + at);
-    state[0][i] = Pack::load_aligned(h + at);
-  }
+  ScanStates<count> rate, later, of_A;
+  ScanStates<count> decay[ScanPlan::kTokens], state[ScanPlan::kTokens + 1];
+  rate.load(rates, m), later.load(g, m), of_A.load(dA, m), state[0].load(h, m);
   for (size_t t = 0; t < x.tokens; ++t) {
-    const Pack dt = Pack::load_aligned(x.dt.at[t] + w), fed = Pack::load_aligned(x.fed.at[t] + w);
-#pragma GCC unroll 4
-    for (size_t i = 0; i < count; ++i) {
-      decay[t][i] = xsimd::exp2(dt * rate[i]);
-      state[t + 1][i] = xsimd::fma(decay[t][i], state[t][i], fed * Pack(x.in[t * x.M + m + i]));
-    }
+    const real* const in = x.in + t * x.M + m;
+    ScanStates<1> dt, fed;
+    dt.load(x.dt.at[t], 0), fed.load(x.fed.at[t], 0);
+    rate.each([&](size_t i, size_t p) {
+      decay[t].of[i][p] = simd::fast_exp2(dt.of[0][p] * rate.of[i][p]);
+      state[t + 1].of[i][p] =
+          xsimd::fma(decay[t].of[i][p], state[t].of[i][p], fed.of[0][p] * Pack(in[i]));
+    });
   }
   for (size_t t = x.tokens; t-- > 0;) {
     const real *in = x.in + t * x.M + m, *out = x.out + t * x.M + m;
-    const Pack dt = Pack::load_aligned(x.dt.at[t] + w), fed = Pack::load_aligned(x.fed.at[t] + w);
-    const Pack of_y = Pack::load_aligned(dy.at[t] + w);
-    Pack of_in = Pack::load_aligned(back.of_in.at[t] + w);
-    Pack of_rate = Pack::load_aligned(back.of_rate.at[t] + w);
-#pragma GCC unroll 4
-    for (size_t i = 0; i < count; ++i) {
-      const Pack now = xsimd::fma(Pack(out[i]), of_y, later[i]);
+    ScanStates<1> dt, fed, of_y, of_in, of_rate;
+    dt.load(x.dt.at[t], 0), fed.load(x.fed.at[t], 0), of_y.load(dy.at[t], 0);
+    of_in.load(back.of_in.at[t], 0), of_rate.load(back.of_rate.at[t], 0);
+    rate.each([&](size_t i, size_t p) {
+      const Pack now = xsimd::fma(Pack(out[i]), of_y.of[0][p], later.of[i][p]);
       Pack &to_in = back.to_in[t * count + i], &to_out = back.to_out[t * count + i];
-      to_in = xsimd::fma(now, fed, to_in);
-      to_out = xsimd::fma(of_y, state[t + 1][i], to_out);
-      of_in = xsimd::fma(now, Pack(in[i]), of_in);
-      later[i] = now * decay[t][i];
-      const Pack of_exponent = later[i] * state[t][i];
-      of_rate = xsimd::fma(of_exponent, rate[i], of_rate);
-      of_A[i] = xsimd::fma(of_exponent, dt, of_A[i]);
-    }
-    of_in.store_aligned(back.of_in.at[t] + w);
-    of_rate.store_aligned(back.of_rate.at[t] + w);
+      const Pack read = of_y.of[0][p] * state[t + 1].of[i][p];
+      to_in = p == 0 ? now * fed.of[0][p] : xsimd::fma(now, fed.of[0][p], to_in);
+      to_out = p == 0 ? read : to_out + read;
+      of_in.of[0][p] = xsimd::fma(now, Pack(in[i]), of_in.of[0][p]);
+      later.of[i][p] = now * decay[t].of[i][p];
+      const Pack of_exponent = later.of[i][p] * state[t].of[i][p];
+      of_rate.of[0][p] = xsimd::fma(of_exponent, rate.of[i][p], of_rate.of[0][p]);
+      of_A.of[i][p] = xsimd::fma(of_exponent, dt.of[0][p], of_A.of[i][p]);
+    });
+    of_in.store(back.of_in.at[t], 0), of_rate.store(back.of_rate.at[t], 0);
   }
-  for (size_t i = 0; i < count; ++i) {
-    later[i].store_aligned(g + (m + i) * kSlice + w);
-    of_A[i].store_aligned(dA + (m + i) * kSlice + w);
-  }
+  later.store(g, m), of_A.store(dA, m);
 }
 
 struct ScanKept {
@@ -221,11 +243,7 @@ inline void scan_back(const ScanPlan& plan, const ScanKept& kept, const Array& d
       back.of_in = back.of_rate = {};
       const real* const h = kept.before.row(((b * blocks + block) * slices + slice) * M);
       plan.each_states([&](size_t m, auto count) {
-        std::ranges::fill(back.to_in, simd::Pack(real{0}));
-        std::ranges::fill(back.to_out, simd::Pack(real{0}));
-        for (size_t w = 0; w < kSlice; w += simd::kLanes)
-          scan_states_back<count()>(x, of_y, m, w, rates, h, g.data(), dA_parts.row(piece * M),
-                                    back);
+        scan_states_back<count()>(x, of_y, m, rates, h, g.data(), dA_parts.row(piece * M), back);
         back.sum_channels(x, m, count(), din_parts.row(slice * B * N + row),
                           dout_parts.row(slice * B * N + row));
       });
@@ -316,10 +334,9 @@ inline Var selective_scan(const Var& u, const Var& dt, const Var& A, const Var& 
       for (size_t t = 0; t < x.tokens; ++t)
         for (size_t w = 0; w < channels; ++w)
           sum.at[t][w] = skips ? skip.value().data()[first + w] * x.u.at[t][w] : real{0};
-      for (size_t w = 0; w < kSlice; w += simd::kLanes)
-        plan.each_states([&](size_t m, auto count) {
-          detail::scan_states<count()>(x, m, w, rates.row(slice * M), h.data(), sum);
-        });
+      plan.each_states([&](size_t m, auto count) {
+        detail::scan_states<count()>(x, m, rates.row(slice * M), h.data(), sum);
+      });
       sum.store(y, b * N + block * ScanPlan::kTokens, slice, x.tokens, channels);
     }
     if (state)
