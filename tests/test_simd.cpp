@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "core/random.hpp"
+#include "core/simd/exp2.hpp"
 #include "core/simd/row.hpp"
 #include "tests/sentence.hpp"
 
@@ -145,6 +146,25 @@ TEST_CASE("simd: max is NaN wherever a NaN stands, also beside infinities") {
       x.data()[e] = at;
     }
   });
+}
+
+TEST_CASE("simd: fast_exp2 is 2^x to rounding, 1 at 0, finite beyond the ends, and NaN of NaN") {
+  const auto at = [](real x) {
+    alignas(64) real lane[L];
+    simd::fast_exp2(simd::Pack(x)).store_aligned(lane);
+    return lane[L - 1];
+  };
+  double worst = 0;
+  for (double x = -126; x <= 127; x += 0.00317)
+    worst = std::max(
+        worst,
+        std::abs(double{at(static_cast<real>(x))} / std::exp2(double{static_cast<real>(x)}) - 1));
+  CHECK(worst < 2e-7);
+  CHECK(at(0) == 1);
+  CHECK(at(real(-1e-6)) < 1);
+  CHECK(at(-kInfinity) == real(std::exp2(-126)));
+  CHECK(at(1000) == real(std::exp2(127)));
+  CHECK(std::isnan(at(std::numeric_limits<real>::quiet_NaN())));
 }
 
 TEST_CASE("simd: add_to, add_scaled and map_range equal the plain loop, also in place") {
