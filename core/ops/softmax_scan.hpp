@@ -21,7 +21,7 @@
 #include <cmath>
 
 #include "core/counters.hpp"
-#include "core/parallel.hpp"
+#include "core/simd/row.hpp"
 #include "core/tape.hpp"
 
 namespace gnomon {
@@ -54,15 +54,12 @@ inline void scan_token(size_t P, real s, const real* v, double* memory, real* o)
 inline real scan_token_back(size_t P, double p, double c, const real* v, const real* o,
                             const real* dy, double* G, double& R, real* dv) {
   const double norm = 1 / c;
-  double of_o = 0, of_v = 0;
-  for (size_t e = 0; e < P; ++e) of_o += double{dy[e]} * double{o[e]};
-  R += of_o * norm;
+  R += double{simd::dot(dy, o, P)} * norm;
   for (size_t e = 0; e < P; ++e) {
     G[e] += double{dy[e]} * norm;
-    of_v += double{v[e]} * G[e];
     dv[e] = static_cast<real>(p * G[e]);
   }
-  return static_cast<real>(p * (of_v - R));
+  return static_cast<real>(double{simd::dot(v, dv, P)} - p * R);
 }
 
 }  // namespace detail
