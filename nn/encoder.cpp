@@ -17,7 +17,8 @@ void EncoderConfig::declare(Fields& f) {
   f.integer("feed-forward", feed_forward, 1, 65536, "width of the feed-forward networks");
   f.number("dropout", dropout, 0, 0.95, "share of a layer's outputs dropped in training");
   f.choice("norm", norm, {"layer", "rms"}, "normalisation");
-  f.choice("position", position, {"none", "learned", "rope", "alibi"}, "position encoding");
+  f.choice("position", position, {"none", "learned", "rope", "alibi", "carope", "urpe"},
+           "position encoding");
   f.integer("convolution", convolution, 0, 64,
             "tokens that a short causal convolution before every mixer spans; 0: none");
   f.flag("share", share, "one layer, repeated --layers times, instead of as many layers");

@@ -29,7 +29,7 @@ struct EncoderConfig {
   size_t layers = 2, width = 64, heads = 1, feed_forward = 128;  // L, D, H, F
   double dropout = 0;
   std::string norm = "layer";     // or "rms"
-  std::string position = "none";  // none | learned | rope | alibi
+  std::string position = "none";  // none | learned | rope | alibi | carope | urpe
   size_t convolution = 0;         // k, tokens that a convolution before the mixer spans; 0: none
   bool share = false;             // one layer, repeated
   bool recompute = false;         // layers are computed again in the backward pass

@@ -49,7 +49,7 @@ Counts count(const Part& part, size_t vocabulary) {
   return counts;
 }
 
-size_t commonest(const Counts& counts) {
+size_t commonest_byte(const Counts& counts) {
   return static_cast<size_t>(std::max_element(counts.begin(), counts.end()) - counts.begin());
 }
 
@@ -250,12 +250,12 @@ class TextTask final : public Task {
     for (size_t b = 0; b < B; ++b) {
       const int32_t* token = batch.tokens.row(b);
       Counts next = continuations(test_, token, N, vocabulary());
-      const auto found = [&] { return next[commonest(next)] > 0; };
+      const auto found = [&] { return next[commonest_byte(next)] > 0; };
       for (const Part* part : {&train_, &held_})
         if (!found()) next = continuations(*part, token, N, vocabulary());
       expect(found(), "text: oracle: sequence {} of the batch is not in {}", b, files_);
       std::copy(token + 1, token + N, answers.row(b));
-      answers.row(b)[N - 1] = static_cast<int32_t>(commonest(next));
+      answers.row(b)[N - 1] = static_cast<int32_t>(commonest_byte(next));
     }
     return answers;
   }
@@ -303,7 +303,7 @@ class TextTask final : public Task {
     const Counts seen = count(train_, vocabulary()), judged = count(test_, vocabulary());
     const auto all_seen = static_cast<double>(train_.size());
     const auto all_judged = static_cast<double>(test_.size());
-    chance_ = static_cast<double>(judged[commonest(seen)]) / all_judged;
+    chance_ = static_cast<double>(judged[commonest_byte(seen)]) / all_judged;
     baseline_ = 0;
     for (size_t v = 0; v < vocabulary(); ++v)
       baseline_ -= static_cast<double>(judged[v]) / all_judged *

@@ -114,7 +114,7 @@ TEST_CASE("options: what two groups have is one option, and their defaults must 
 
 TEST_CASE("options: positions that no mixer reads are refused, and the table's length with them") {
   for (const std::string& mixer : registered_names<MixerKind>())
-    for (const std::string position : {"none", "learned", "rope", "alibi"}) {
+    for (const std::string position : {"none", "learned", "rope", "alibi", "carope", "urpe"}) {
       CAPTURE(mixer);
       CAPTURE(position);
       ExperimentNames names;

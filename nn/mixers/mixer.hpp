@@ -83,9 +83,10 @@ class Mixer : public Module {
 
 /// What a mixer is built for.
 struct MixerPlace {
-  size_t width, heads;    ///< D, H; D is a multiple of H
-  size_t layer, layers;   ///< this layer, and how many there are
-  std::string position;   ///< "none", "learned" (done by the model), "rope" or "alibi"
+  size_t width, heads;   ///< D, H; D is a multiple of H
+  size_t layer, layers;  ///< this layer, and how many there are
+  /// "none", "learned" (done by the model), "rope", "alibi", "carope" or "urpe".
+  std::string position;
   bool repeated = false;  ///< it is the layer above itself, too
   /// May it ever find pointers below? (A repeated layer finds none in its first pass.)
   bool pointers_below() const { return layer > 0 || repeated; }

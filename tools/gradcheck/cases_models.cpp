@@ -55,7 +55,7 @@ ModelCheck check(const std::string& model, const std::map<std::string, std::stri
 
 std::vector<ModelCheck> model_checks() {
   std::vector<ModelCheck> results;
-  for (const char* position : {"none", "learned", "rope", "alibi"})
+  for (const char* position : {"none", "learned", "rope", "alibi", "carope", "urpe"})
     for (const char* attention : {"fused", "composed"})
       results.push_back(check("transformer", {{"position", position}, {"attention", attention}}));
   results.push_back(check("transformer", {{"mixers", "convolution,attention"}, {"norm", "rms"}}));

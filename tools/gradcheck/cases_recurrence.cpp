@@ -3,10 +3,12 @@
 #include "core/ops/add.hpp"
 #include "core/ops/elu1.hpp"
 #include "core/ops/exp.hpp"
+#include "core/ops/momentum_recurrence.hpp"
 #include "core/ops/relu.hpp"
 #include "core/ops/scale.hpp"
 #include "core/ops/selective_scan.hpp"
 #include "core/ops/silu.hpp"
+#include "core/ops/softmax_scan.hpp"
 #include "core/ops/softplus.hpp"
 #include "tools/gradcheck/cases.hpp"
 
@@ -24,8 +26,41 @@ Var scan(const std::vector<Var>& v, ScanState* state = nullptr) {
 
 std::vector<OpCase> recurrence_gradient_cases() {
   using V = const std::vector<Var>&;
+  const auto momentum = [](size_t window) {
+    return [window](V v) {
+      return momentum_recurrence(v[0], v[1], v[2], {v[3], v[4], v[5]}, window);
+    };
+  };
+  const auto momentum_inputs = [](size_t B, size_t N, size_t H, size_t C, size_t P) {
+    const Shape keys{B, N, H * C}, rates{B, N, H};
+    return std::vector<Shape>{keys, keys, {B, N, H * P}, rates, rates, rates};
+  };
   return {
       {"elu1", [](V v) { return elu1(v[0]); }, {{3, 7}}},
+      {.name = "momentum_recurrence",
+       .op = momentum(1),
+       .inputs = momentum_inputs(2, 5, 2, 3, 2),
+       .low = -0.9,
+       .high = 0.9},
+      {.name = "momentum_recurrence over 40 tokens",
+       .op = momentum(1),
+       .inputs = momentum_inputs(1, 40, 1, 2, 2),
+       .low = 0.1,
+       .high = 0.6},
+      {.name = "momentum_recurrence of a window",
+       .op = momentum(3),
+       .inputs = momentum_inputs(2, 6, 2, 2, 5),
+       .low = -0.7,
+       .high = 0.7},
+      {.name = "momentum_recurrence of itself, added",
+       .op =
+           [](V v) {
+             const Var o = momentum_recurrence(v[0], v[0], v[0], {v[1], v[1], v[1]}, 2);
+             return add(o, momentum_recurrence(v[0], v[0], o, {v[1], v[1], v[1]}));
+           },
+       .inputs = {{1, 4, 4}, {1, 4, 2}},
+       .low = -0.9,
+       .high = 0.9},
       {"relu", [](V v) { return relu(v[0]); }, {{3, 7}}},
       {"selective_scan",
        [](V v) { return scan(v); },
@@ -46,6 +81,10 @@ std::vector<OpCase> recurrence_gradient_cases() {
        },
        {{2, 4, 2}, {2, 3}, {2, 4, 3}, {2}}},
       {"silu", [](V v) { return silu(v[0]); }, {{3, 7}}},
+      {"softmax_scan", [](V v) { return softmax_scan(v[0], v[1]); }, {{2, 5, 2}, {2, 5, 6}}},
+      {"softmax_scan added twice",
+       [](V v) { return add(softmax_scan(v[0], v[1]), softmax_scan(v[0], v[1])); },
+       {{1, 4, 1}, {1, 4, 3}}},
       {"softplus", [](V v) { return softplus(v[0]); }, {{3, 7}}},
   };
 }
