@@ -3,6 +3,7 @@
 #include "core/ops/add.hpp"
 #include "core/ops/elu1.hpp"
 #include "core/ops/exp.hpp"
+#include "core/ops/mode_recurrence.hpp"
 #include "core/ops/relu.hpp"
 #include "core/ops/scale.hpp"
 #include "core/ops/selective_scan.hpp"
@@ -20,12 +21,34 @@ Var scan(const std::vector<Var>& v, ScanState* state = nullptr) {
                         v.size() > 5 ? v[5] : Var(), state);
 }
 
+Var filter(const std::vector<Var>& v, ModeState* state = nullptr) {
+  return mode_recurrence(v[0], {v[1], v[2], v[3], v[4], v[5], v[6]}, state);
+}
+
 }  // namespace
 
 std::vector<OpCase> recurrence_gradient_cases() {
   using V = const std::vector<Var>&;
   return {
       {"elu1", [](V v) { return elu1(v[0]); }, {{3, 7}}},
+      {"mode_recurrence",
+       [](V v) { return filter(v); },
+       {{2, 5, 3}, {3}, {9}, {9}, {3, 3}, {3, 3}, {3}}},
+      {"mode_recurrence in blocks and slices",
+       [](V v) { return filter(v); },
+       {{1, 67, 18}, {18}, {36}, {36}, {18, 2}, {18, 2}, {18}}},
+      {"mode_recurrence after a state",
+       [](V v) {
+         ModeState state{{1, -2, 3, -4, 5, -6, 7, -8}};
+         return filter(v, &state);
+       },
+       {{1, 66, 2}, {2}, {4}, {4}, {2, 2}, {2, 2}, {2}}},
+      {"mode_recurrence of the same twice",
+       [](V v) {
+         const std::vector<Var> all{v[0], v[1], v[2], v[2], v[3], v[3], v[1]};
+         return add(filter(all), filter(all));
+       },
+       {{2, 4, 2}, {2}, {4}, {2, 2}}},
       {"relu", [](V v) { return relu(v[0]); }, {{3, 7}}},
       {"selective_scan",
        [](V v) { return scan(v); },
