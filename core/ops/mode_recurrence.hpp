@@ -8,8 +8,8 @@
 //   middle of sequences, x before is given, 2 J D numbers a sequence, and brought forward (no
 //   gradient flows into it)
 //   -> y [B,N,D]
-//   backward, with c = 2 C (a - 1) / A and g_n = conj(c) dy_n + conj(a) g_{n+1}, gradients of complex
-//   numbers being those of the real part plus i times those of the imaginary part:
+//   backward, with c = 2 C (a - 1) / A and g_n = conj(c) dy_n + conj(a) g_{n+1}, the gradient of a
+//   complex number being that of its real part plus i times that of its imaginary part:
 //     du = Re sum_j g + skip dy      da = sum_n g_n conj(x_{n-1})      dc = sum_n dy_n conj(x_n)
 //     dskip = sum_n dy u             from da and dc those of dt, A and C by the chain rule
 //   cost: 6 J D multiply-adds a token, 17 more backward; serial in n, parallel over b and slices of
