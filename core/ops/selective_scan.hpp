@@ -25,6 +25,7 @@
 #include "core/counters.hpp"
 #include "core/simd/exp2.hpp"
 #include "core/simd/gather.hpp"
+#include "core/simd/slices.hpp"
 #include "core/simd/sums.hpp"
 #include "core/tape.hpp"
 
@@ -36,17 +37,15 @@ namespace detail {
 /// a register of channels with a few of its states at a time, which so stay in registers. Channels
 /// beyond the last are zeros.
 struct ScanPlan {
-  static constexpr size_t kTokens = 16;                    // of a block
-  static constexpr size_t kPacks = 2;                      // registers of a slice
-  static constexpr size_t kSlice = kPacks * simd::kLanes;  // its channels
-  static constexpr size_t kStates = 2;                     // of a channel, at a time
+  static constexpr size_t kTokens = 16;  // of a block
+  static constexpr size_t kStates = 2;   // of a channel, at a time
   static constexpr real kLog2e = real(1.4426950408889634), kLn2 = real(0.6931471805599453);
   size_t B, N, W, M;
 
-  size_t slices() const { return (W + kSlice - 1) / kSlice; }
+  size_t slices() const { return simd::slices(W); }
   size_t blocks() const { return (N + kTokens - 1) / kTokens; }
   size_t tokens(size_t block) const { return std::min(kTokens, N - block * kTokens); }
-  size_t channels(size_t slice) const { return std::min(kSlice, W - slice * kSlice); }
+  size_t channels(size_t slice) const { return simd::slice_channels(W, slice); }
   /// Calls work(first, count) for all states of a channel, kStates of them at a time while there
   /// are as many; count is a constant.
   template <class Work>
@@ -57,6 +56,7 @@ struct ScanPlan {
   }
   /// A [W,M] -> rates [slices,M,kSlice], times log2 e: exp2 is cheaper than exp.
   Array rates(const Array& A) const {
+    using simd::kSlice;
     Array rates({slices(), M, kSlice}, 0);
     for (size_t w = 0; w < W; ++w)
       for (size_t m = 0; m < M; ++m)
@@ -65,25 +65,7 @@ struct ScanPlan {
   }
 };
 
-/// Rows of a block of tokens, one slice wide: from and to arrays [B,N,W].
-struct ScanRows {
-  alignas(64) real at[ScanPlan::kTokens][ScanPlan::kSlice] = {};
-  void load(const Array& x, size_t row, size_t slice, size_t tokens, size_t channels) {
-    for (size_t t = 0; t < tokens; ++t)
-      copy(x.row(row + t) + slice * ScanPlan::kSlice, channels, at[t]);
-  }
-  void store(Array& x, size_t row, size_t slice, size_t tokens, size_t channels) const {
-    for (size_t t = 0; t < tokens; ++t)
-      copy(at[t], channels, x.row(row + t) + slice * ScanPlan::kSlice);
-  }
-  /// A few registers where the slice is whole: a call would take longer.
-  static void copy(const real* from, size_t channels, real* to) {
-    if (channels == ScanPlan::kSlice)
-      std::copy_n(from, ScanPlan::kSlice, to);
-    else
-      std::copy_n(from, channels, to);
-  }
-};
+using ScanRows = simd::SliceRows<ScanPlan::kTokens>;
 
 /// What a block of tokens reads: dt, u and dt u, and in and out of its first token.
 struct ScanBlock {
@@ -94,58 +76,32 @@ struct ScanBlock {
             const Array& of_out, size_t b, size_t block, size_t slice) {
     const size_t row = b * plan.N + block * ScanPlan::kTokens;
     tokens = plan.tokens(block), M = plan.M, in = of_in.row(row), out = of_out.row(row);
-    dt.load(of_dt, row, slice, tokens, plan.channels(slice));
-    u.load(of_u, row, slice, tokens, plan.channels(slice));
+    dt.load(of_dt, row, slice, tokens);
+    u.load(of_u, row, slice, tokens);
     for (size_t t = 0; t < tokens; ++t)
-      for (size_t w = 0; w < ScanPlan::kSlice; ++w) fed.at[t][w] = dt.at[t][w] * u.at[t][w];
+      for (size_t w = 0; w < simd::kSlice; ++w) fed.at[t][w] = dt.at[t][w] * u.at[t][w];
   }
 };
 
-/// `count` states from m on of all channels of a slice, in registers.
-template <size_t count>
-struct ScanStates {
-  static constexpr size_t kPacks = ScanPlan::kPacks;
-  simd::Pack of[count][kPacks];
-  static real* at(real* rows, size_t m, size_t i, size_t p) {
-    return rows + (m + i) * ScanPlan::kSlice + p * simd::kLanes;
-  }
-  /// From and to rows [M,kSlice].
-  void load(const real* rows, size_t m) {
-    each([&](size_t i, size_t p) {
-      of[i][p] = simd::Pack::load_aligned(at(const_cast<real*>(rows), m, i, p));
-    });
-  }
-  void store(real* rows, size_t m) const {
-    each([&](size_t i, size_t p) { of[i][p].store_aligned(at(rows, m, i, p)); });
-  }
-  template <class Work>
-  static void each(Work&& work) {
-#pragma GCC unroll 8
-    for (size_t i = 0; i < count; ++i)
-#pragma GCC unroll 8
-      for (size_t p = 0; p < kPacks; ++p) work(i, p);
-  }
-};
-
-/// Brings `count` states from m on of h [M,kSlice] forward over a block and adds to y.
+/// Brings `count` states from m on, h [count,kSlice], forward over a block and adds to y.
 template <size_t count>
 void scan_states(const ScanBlock& x, size_t m, const real* rates, real* h, ScanRows& y) {
   using simd::Pack;
-  ScanStates<count> rate, state;
-  rate.load(rates, m), state.load(h, m);
+  simd::SliceRegisters<count> rate, state;
+  rate.load(rates), state.load(h);
   for (size_t t = 0; t < x.tokens; ++t) {
     const real *in = x.in + t * x.M + m, *out = x.out + t * x.M + m;
-    ScanStates<1> dt, fed, sum;
-    dt.load(x.dt.at[t], 0), fed.load(x.fed.at[t], 0), sum.load(y.at[t], 0);
+    simd::SliceRegisters<1> dt, fed, sum;
+    dt.load(x.dt.at[t]), fed.load(x.fed.at[t]), sum.load(y.at[t]);
     state.each([&](size_t i, size_t p) {
       Pack& now = state.of[i][p];
       now =
           xsimd::fma(simd::fast_exp2(dt.of[0][p] * rate.of[i][p]), now, fed.of[0][p] * Pack(in[i]));
       sum.of[0][p] = xsimd::fma(Pack(out[i]), now, sum.of[0][p]);
     });
-    sum.store(y.at[t], 0);
+    sum.store(y.at[t]);
   }
-  state.store(h, m);
+  state.store(h);
 }
 
 /// What a block gives back: sum_m g in and sum_m g h a A log2 e; and of a few states, by token and
@@ -171,19 +127,19 @@ struct ScanBlockBack {
   }
 };
 
-/// The way back of scan_states. h [M,kSlice]: the states before the block. Brings g [M,kSlice],
-/// a_{n+1} g_{n+1}, backwards; adds to dA [M,kSlice] and to the rows of `back`.
+/// The way back of scan_states. h [count,kSlice]: the states before the block. Brings g
+/// [count,kSlice], a_{n+1} g_{n+1}, backwards; adds to dA [count,kSlice] and to `back`.
 template <size_t count>
 void scan_states_back(const ScanBlock& x, const ScanRows& dy, size_t m, const real* rates,
                       const real* h, real* g, real* dA, ScanBlockBack& back) {
   using simd::Pack;
-  ScanStates<count> rate, later, of_A;
-  ScanStates<count> decay[ScanPlan::kTokens], state[ScanPlan::kTokens + 1];
-  rate.load(rates, m), later.load(g, m), of_A.load(dA, m), state[0].load(h, m);
+  simd::SliceRegisters<count> rate, later, of_A;
+  simd::SliceRegisters<count> decay[ScanPlan::kTokens], state[ScanPlan::kTokens + 1];
+  rate.load(rates), later.load(g), of_A.fill(0), state[0].load(h);
   for (size_t t = 0; t < x.tokens; ++t) {
     const real* const in = x.in + t * x.M + m;
-    ScanStates<1> dt, fed;
-    dt.load(x.dt.at[t], 0), fed.load(x.fed.at[t], 0);
+    simd::SliceRegisters<1> dt, fed;
+    dt.load(x.dt.at[t]), fed.load(x.fed.at[t]);
     rate.each([&](size_t i, size_t p) {
       decay[t].of[i][p] = simd::fast_exp2(dt.of[0][p] * rate.of[i][p]);
       state[t + 1].of[i][p] =
@@ -192,9 +148,9 @@ void scan_states_back(const ScanBlock& x, const ScanRows& dy, size_t m, const re
   }
   for (size_t t = x.tokens; t-- > 0;) {
     const real *in = x.in + t * x.M + m, *out = x.out + t * x.M + m;
-    ScanStates<1> dt, fed, of_y, of_in, of_rate;
-    dt.load(x.dt.at[t], 0), fed.load(x.fed.at[t], 0), of_y.load(dy.at[t], 0);
-    of_in.load(back.of_in.at[t], 0), of_rate.load(back.of_rate.at[t], 0);
+    simd::SliceRegisters<1> dt, fed, of_y, of_in, of_rate;
+    dt.load(x.dt.at[t]), fed.load(x.fed.at[t]), of_y.load(dy.at[t]);
+    of_in.load(back.of_in.at[t]), of_rate.load(back.of_rate.at[t]);
     rate.each([&](size_t i, size_t p) {
       const Pack now = xsimd::fma(Pack(out[i]), of_y.of[0][p], later.of[i][p]);
       Pack &to_in = back.to_in[t * count + i], &to_out = back.to_out[t * count + i];
@@ -207,9 +163,9 @@ void scan_states_back(const ScanBlock& x, const ScanRows& dy, size_t m, const re
       of_rate.of[0][p] = xsimd::fma(of_exponent, rate.of[i][p], of_rate.of[0][p]);
       of_A.of[i][p] = xsimd::fma(of_exponent, dt.of[0][p], of_A.of[i][p]);
     });
-    of_in.store(back.of_in.at[t], 0), of_rate.store(back.of_rate.at[t], 0);
+    of_in.store(back.of_in.at[t]), of_rate.store(back.of_rate.at[t]);
   }
-  later.store(g, m), of_A.store(dA, m);
+  later.store(g), of_A.add_to(dA);
 }
 
 struct ScanKept {
@@ -217,7 +173,7 @@ struct ScanKept {
 };
 
 inline void scan_back(const ScanPlan& plan, const ScanKept& kept, const Array& dy, Inputs inputs) {
-  constexpr size_t kSlice = ScanPlan::kSlice;
+  using simd::kSlice;
   const auto [B, N, W, M] = plan;
   const size_t slices = plan.slices(), blocks = plan.blocks();
   const bool skips = !kept.skip.empty();
@@ -226,7 +182,7 @@ inline void scan_back(const ScanPlan& plan, const ScanKept& kept, const Array& d
   Array din_parts({slices, B * N, M}), dout_parts({slices, B * N, M});
   Array dA_parts({B, slices, M, kSlice}, 0), dskip_parts({B, slices, kSlice}, 0);
   counters.matrix_flops += 2 * 10 * B * N * M * W;
-  parallel_for(B * slices, 1, [&, N = N, W = W, M = M, B = B](size_t piece, size_t) {
+  parallel_for(B * slices, 1, [&, N = N, M = M, B = B](size_t piece, size_t) {
     const size_t b = piece / slices, slice = piece % slices, channels = plan.channels(slice);
     std::vector<real, PoolAllocator<real>> g(M * kSlice, real{0});
     const real* const rates = kept.rates.row(slice * M);
@@ -239,11 +195,12 @@ inline void scan_back(const ScanPlan& plan, const ScanKept& kept, const Array& d
     for (size_t block = blocks; block-- > 0;) {
       const size_t row = b * N + block * ScanPlan::kTokens;
       x.load(plan, kept.u, kept.dt, kept.in, kept.out, b, block, slice);
-      of_y.load(dy, row, slice, x.tokens, channels);
+      of_y.load(dy, row, slice, x.tokens);
       back.of_in = back.of_rate = {};
       const real* const h = kept.before.row(((b * blocks + block) * slices + slice) * M);
       plan.each_states([&](size_t m, auto count) {
-        scan_states_back<count()>(x, of_y, m, rates, h, g.data(), dA_parts.row(piece * M), back);
+        scan_states_back<count()>(x, of_y, m, rates + m * kSlice, h + m * kSlice,
+                                  g.data() + m * kSlice, dA_parts.row(piece * M + m), back);
         back.sum_channels(x, m, count(), din_parts.row(slice * B * N + row),
                           dout_parts.row(slice * B * N + row));
       });
@@ -254,8 +211,8 @@ inline void scan_back(const ScanPlan& plan, const ScanKept& kept, const Array& d
           of_dt.at[t][w] = x.u.at[t][w] * of_fed + ScanPlan::kLn2 * back.of_rate.at[t][w];
           dskip[w] += of_out * x.u.at[t][w];
         }
-      of_u.store(du, row, slice, x.tokens, channels);
-      of_dt.store(ddt, row, slice, x.tokens, channels);
+      of_u.store(du, row, slice, x.tokens);
+      of_dt.store(ddt, row, slice, x.tokens);
     }
   });
 
@@ -290,11 +247,12 @@ inline void scan_back(const ScanPlan& plan, const ScanKept& kept, const Array& d
 /// The state of each sequence, M W numbers in rows [M,W].
 using ScanState = std::vector<std::vector<real>>;
 
-/// `skip` may be an empty Var. `state`: null for whole sequences. Throws Error when shapes disagree.
+/// `skip` may be an empty Var. `state`: null for whole sequences. Throws Error when shapes
+/// disagree.
 inline Var selective_scan(const Var& u, const Var& dt, const Var& A, const Var& in, const Var& out,
                           const Var& skip = {}, ScanState* state = nullptr) {
   using detail::ScanPlan, detail::ScanRows, detail::ScanBlock;
-  constexpr size_t kSlice = ScanPlan::kSlice;
+  using simd::kSlice;
   const auto [B, N, W] = dims<3>(u.value(), "selective_scan: u [B,N,W]");
   const auto [WA, M] = dims<2>(A.value(), "selective_scan: A [W,M]");
   expect(WA == W && M > 0, "selective_scan: A [W,M]: expected W = {}, got shape {}", W, A.shape());
@@ -335,9 +293,9 @@ inline Var selective_scan(const Var& u, const Var& dt, const Var& A, const Var& 
         for (size_t w = 0; w < channels; ++w)
           sum.at[t][w] = skips ? skip.value().data()[first + w] * x.u.at[t][w] : real{0};
       plan.each_states([&](size_t m, auto count) {
-        detail::scan_states<count()>(x, m, rates.row(slice * M), h.data(), sum);
+        detail::scan_states<count()>(x, m, rates.row(slice * M + m), h.data() + m * kSlice, sum);
       });
-      sum.store(y, b * N + block * ScanPlan::kTokens, slice, x.tokens, channels);
+      sum.store(y, b * N + block * ScanPlan::kTokens, slice, x.tokens);
     }
     if (state)
       for (size_t m = 0; m < M; ++m)

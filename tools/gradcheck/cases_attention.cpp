@@ -1,12 +1,26 @@
 // Rows of the gradient table: what the mixers of tokens are made of.
 #include "core/ops/add.hpp"
 #include "core/ops/attention.hpp"
+#include "core/ops/block_attention.hpp"
 #include "core/ops/causal_convolution.hpp"
 #include "core/ops/rotary.hpp"
 #include "core/ops/turn.hpp"
 #include "tools/gradcheck/cases.hpp"
 
 namespace gnomon {
+namespace {
+
+/// Token n of block t chooses blocks t - 1 and t - 3; -1 where they are not there.
+Index two_blocks_before(size_t B, size_t N, size_t H, size_t T) {
+  Index to({B, N, H, 2});
+  for (size_t e = 0; e < to.size(); ++e) {
+    const auto block = static_cast<int32_t>(e / 2 / H % N / T);
+    to.data()[e] = std::max(-1, block - (e % 2 == 0 ? 1 : 3));
+  }
+  return to;
+}
+
+}  // namespace
 
 std::vector<OpCase> attention_gradient_cases() {
   using V = const std::vector<Var>&;
@@ -44,6 +58,15 @@ std::vector<OpCase> attention_gradient_cases() {
        },
        {small, {2, 4}}},
       {"attention of itself", [](V v) { return attention(v[0], v[0], v[0], 2, true); }, {small}},
+      {"block_attention",
+       [](V v) { return block_attention(v[0], v[1], v[2], two_blocks_before(2, 14, 2, 3), 3); },
+       {{2, 14, 6}, {2, 14, 6}, {2, 14, 6}}},
+      {"block_attention in tiles",
+       [](V v) { return block_attention(v[0], v[1], v[2], two_blocks_before(1, 150, 1, 70), 70); },
+       {{1, 150, 2}, {1, 150, 2}, {1, 150, 2}}},
+      {"block_attention of itself",
+       [](V v) { return block_attention(v[0], v[0], v[0], two_blocks_before(9, 5, 1, 1), 1); },
+       {{9, 5, 2}}},
       {"causal_convolution",
        [](V v) { return causal_convolution(v[0], v[1], v[2]); },
        {{2, 5, 3}, {3, 3}, {3}}},

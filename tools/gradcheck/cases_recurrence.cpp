@@ -4,6 +4,7 @@
 #include "core/ops/elu1.hpp"
 #include "core/ops/exp.hpp"
 #include "core/ops/momentum_recurrence.hpp"
+#include "core/ops/mode_recurrence.hpp"
 #include "core/ops/relu.hpp"
 #include "core/ops/scale.hpp"
 #include "core/ops/selective_scan.hpp"
@@ -20,6 +21,10 @@ namespace {
 Var scan(const std::vector<Var>& v, ScanState* state = nullptr) {
   return selective_scan(v[0], softplus(v[1]), scale(exp(v[2]), -1), v[3], v[4],
                         v.size() > 5 ? v[5] : Var(), state);
+}
+
+Var filter(const std::vector<Var>& v, ModeState* state = nullptr) {
+  return mode_recurrence(v[0], {v[1], v[2], v[3], v[4], v[5], v[6]}, state);
 }
 
 }  // namespace
@@ -61,6 +66,24 @@ std::vector<OpCase> recurrence_gradient_cases() {
        .inputs = {{1, 4, 4}, {1, 4, 2}},
        .low = -0.9,
        .high = 0.9},
+      {"mode_recurrence",
+       [](V v) { return filter(v); },
+       {{2, 5, 3}, {3}, {9}, {9}, {3, 3}, {3, 3}, {3}}},
+      {"mode_recurrence in blocks and slices",
+       [](V v) { return filter(v); },
+       {{1, 67, 18}, {18}, {36}, {36}, {18, 2}, {18, 2}, {18}}},
+      {"mode_recurrence after a state",
+       [](V v) {
+         ModeState state{{1, -2, 3, -4, 5, -6, 7, -8}};
+         return filter(v, &state);
+       },
+       {{1, 66, 2}, {2}, {4}, {4}, {2, 2}, {2, 2}, {2}}},
+      {"mode_recurrence of the same twice",
+       [](V v) {
+         const std::vector<Var> all{v[0], v[1], v[2], v[2], v[3], v[3], v[1]};
+         return add(filter(all), filter(all));
+       },
+       {{2, 4, 2}, {2}, {4}, {2, 2}}},
       {"relu", [](V v) { return relu(v[0]); }, {{3, 7}}},
       {"selective_scan",
        [](V v) { return scan(v); },
