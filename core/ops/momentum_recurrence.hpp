@@ -1,13 +1,13 @@
 // momentum_recurrence: a matrix memory that learns, token by token, to give the values when it is
 // asked with the keys: gradient descent with momentum and decay.
 //
-//   E_i = M_{n-1}^T k_i - v_i                                   for the last c tokens i = n-c+1 .. n
-//   Z_n = eta_n Z_{n-1} - theta_n sum_i k_i E_i^T               the momentum      M_0 = Z_0 = 0
-//   M_n = (1 - alpha_n) M_{n-1} + Z_n                           the memory [C,P]
+//   E_i = M_{n-1}^T k_i - v_i                        for the last c tokens, i = n-c+1 .. n
+//   Z_n = eta_n Z_{n-1} - theta_n sum_i k_i E_i^T    the momentum      M_0 = Z_0 = 0
+//   M_n = (1 - alpha_n) M_{n-1} + Z_n                the memory [C,P]
 //   o_n = M_n^T q_n
 //   q, k [B,N,H C], v [B,N,H P], theta, alpha, eta [B,N,H]  ->  o [B,N,H P]
-//   `memory` (one for each sequence: M and Z of every head, then k and v of the last c - 1 tokens) is
-//   what came before, and is brought forward; gradients are those of whole sequences
+//   `memory` (one for each sequence: M and Z of every head, then k and v of the last c - 1 tokens)
+//   is what came before, and is brought forward; gradients are those of whole sequences
 //   backward, from the last token to the first, with dM and dZ of what comes later:
 //     dM += q do^T       dZ += dM       t_i = dZ^T k_i       dq = M_n do
 //     dalpha = - <dM, M_{n-1}>    deta = <dZ, Z_{n-1}>    dtheta = - sum_i t_i . E_i
@@ -63,8 +63,8 @@ struct MomentumState {
   real *M, *Z;
 };
 
-/// One token of one head: from `before` to `after`, which may be the same. e [window,width]: scratch.
-/// o [width], or null.
+/// One token of one head: from `before` to `after`, which may be the same. e [window,width]:
+/// scratch. o [width], or null.
 inline void momentum_step(const MomentumPlan& plan, const MomentumWindow& window, const real* q,
                           real theta, real alpha, real eta, MomentumState before,
                           MomentumState after, real* e, real* o) {
@@ -100,8 +100,8 @@ struct MomentumSlopes {
   real theta, alpha, eta;
 };
 
-/// The same backwards. dy [width]; dM, dZ: of what comes later, in; of `before`, out. dk, dv: rows of
-/// the window, added to; t, e [window,width]: scratch.
+/// The same backwards. dy [width]; dM, dZ: of what comes later, in; of `before`, out. dk, dv: rows
+/// of the window, added to; t, e [window,width]: scratch.
 inline MomentumSlopes momentum_step_back(const MomentumPlan& plan, const MomentumWindow& window,
                                          const real* q, real theta, real alpha, real eta,
                                          MomentumState before, const real* dy, MomentumState d,

@@ -2,14 +2,15 @@
 //
 //   [q; k; v] = projection(a), of heads of C features; segments of T tokens
 //   of segment m:  key_m = mean of its k      value_m = softmax(mean of its q . k / sqrt(C)) v
-//   y_n = output( softmax over both (q_n . k_j / sqrt(C), q_n . key_m / sqrt(C)) of (v_j, value_m) ),
+//   y_n = output(sum_j p_j v_j + sum_m p_m value_m),
+//     p = one softmax of q_n . k_j / sqrt(C) and q_n . key_m / sqrt(C),
 //     j from the begin of the segment of n to n, m before that segment
 //
 // Combiner-Fixed (Ren et al., "Combiner: full attention transformer with sparse computation cost",
 // 2021, arXiv 2107.05768, section 4.1; the public code's sqrt_fixed_full with identity-mean). Its
-// language models take the maximum where here is the mean, and have biases. D width. Cost a token: 4
-// D^2 and 4 (T + N / T) D, of all N tokens so far: T = sqrt(N) is the best choice. The state: 2 D for
-// each finished segment and 2 D T for the one that is not.
+// language models take the maximum where here is the mean, and have biases. D width. Cost a token:
+// 4 D^2 and 4 (T + N / T) D, of all N tokens so far: T = sqrt(N) is the best choice. The state: 2 D
+// for each finished segment and 2 D T for the one that is not.
 #include "core/ops/concat.hpp"
 #include "core/ops/gathered_attention.hpp"
 #include "core/ops/matmul.hpp"

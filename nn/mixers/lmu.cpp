@@ -20,8 +20,8 @@
 namespace gnomon {
 namespace {
 
-/// Parameters: write.weight [1,D] and write.bias [1], from 0.1; hidden, a Linear(M + D, D); output, a
-/// Linear(D, D).
+/// Parameters: write.weight [1,D] and write.bias [1], from 0.1; hidden, a Linear(M + D, D); output,
+/// a Linear(D, D).
 class LegendreMemory final : public Mixer {
  public:
   LegendreMemory(const MixerPlace& place, size_t states, double span)
