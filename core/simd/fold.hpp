@@ -33,7 +33,8 @@ inline void fold_packs(size_t C, size_t width, const real* x, const real* w, rea
 constexpr size_t padded(size_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
 
 /// y[e] = sum_c w[c] x[c,e] for e < width
-/// x [C,width] and y are aligned, width is a multiple of kLanes. Four sums side by side, in an order that depends on C only.
+/// x [C,width] and y are aligned, width is a multiple of kLanes. Four sums side by side, in an
+/// order that depends on C only.
 inline void fold_rows(size_t C, size_t width, const real* x, const real* w, real* y) {
   size_t e = 0;
   for (; e + 2 * kLanes <= width; e += 2 * kLanes) detail::fold_packs<2>(C, width, x + e, w, y + e);
