@@ -1,4 +1,4 @@
-// momentum_recurrence beside plain loops in double; its bits, its pieces, its costs, what it refuses.
+// momentum_recurrence beside plain loops in double; its bits, pieces and costs, what it refuses.
 #include "core/ops/momentum_recurrence.hpp"
 
 #include <doctest/doctest.h>

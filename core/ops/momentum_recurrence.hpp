@@ -1,13 +1,13 @@
 // momentum_recurrence: a matrix memory that learns, token by token, to give the values when it is
 // asked with the keys: gradient descent with momentum and decay.
 //
-//   E_i = M_{n-1}^T k_i - v_i                                   for the last c tokens i = n-c+1 .. n
-//   Z_n = eta_n Z_{n-1} - theta_n sum_i k_i E_i^T               the momentum      M_0 = Z_0 = 0
-//   M_n = (1 - alpha_n) M_{n-1} + Z_n                           the memory [C,P]
+//   E_i = M_{n-1}^T k_i - v_i                        for the last c tokens, i = n-c+1 .. n
+//   Z_n = eta_n Z_{n-1} - theta_n sum_i k_i E_i^T    the momentum      M_0 = Z_0 = 0
+//   M_n = (1 - alpha_n) M_{n-1} + Z_n                the memory [C,P]
 //   o_n = M_n^T q_n
 //   q, k [B,N,H C], v [B,N,H P], theta, alpha, eta [B,N,H]  ->  o [B,N,H P]
-//   `memory` (one for each sequence: M and Z of every head, then k and v of the last c - 1 tokens) is
-//   what came before, and is brought forward; gradients are those of whole sequences
+//   `memory` (one for each sequence: M and Z of every head, then k and v of the last c - 1 tokens)
+//   is what came before, and is brought forward; gradients are those of whole sequences
 //   backward, from the last token to the first, with dM and dZ of what comes later:
 //     dM += q do^T       dZ += dM       t_i = dZ^T k_i       dq = M_n do
 //     dalpha = - <dM, M_{n-1}>    deta = <dZ, Z_{n-1}>    dtheta = - sum_i t_i . E_i
@@ -23,6 +23,7 @@
 #pragma once
 
 #include "core/counters.hpp"
+#include "core/simd/fold.hpp"
 #include "core/simd/gather.hpp"
 #include "core/tape.hpp"
 
@@ -40,7 +41,7 @@ struct MomentumPlan {
   static constexpr size_t kChunk = 32;  // tokens between two states that are kept
   size_t B, N, H, C, P, window;
   /// Columns of a state in registers, zeros from P on.
-  size_t width() const { return (P + simd::kLanes - 1) / simd::kLanes * simd::kLanes; }
+  size_t width() const { return simd::padded(P); }
   size_t chunks() const { return (N + kChunk - 1) / kChunk; }
   /// Numbers that a sequence remembers.
   size_t remembered() const { return H * 2 * C * P + (window - 1) * H * (C + P); }
@@ -50,34 +51,6 @@ struct MomentumPlan {
     return N * window - some * window + some * (some + 1) / 2;
   }
 };
-
-/// y[e] = sum_c w[c] x[c,e]      x [C,width]; four sums side by side
-template <size_t kPacks>
-inline void fold_packs(size_t C, size_t width, const real* x, const real* w, real* y) {
-  using simd::kLanes, simd::Pack;
-  Pack sum[4][kPacks];
-  for (auto& row : sum)
-    for (Pack& s : row) s = Pack(real{0});
-  for (size_t c = 0; c < C; c += 4)
-#pragma GCC unroll 4
-    for (size_t r = 0; r < 4; ++r) {
-      if (c + r >= C) break;
-      const Pack factor(w[c + r]);
-#pragma GCC unroll 4
-      for (size_t p = 0; p < kPacks; ++p)
-        sum[r][p] =
-            xsimd::fma(factor, Pack::load_aligned(x + (c + r) * width + p * kLanes), sum[r][p]);
-    }
-  for (size_t p = 0; p < kPacks; ++p)
-    ((sum[0][p] + sum[1][p]) + (sum[2][p] + sum[3][p])).store_aligned(y + p * kLanes);
-}
-
-inline void fold_rows(size_t C, size_t width, const real* x, const real* w, real* y) {
-  size_t e = 0;
-  for (; e + 2 * simd::kLanes <= width; e += 2 * simd::kLanes)
-    fold_packs<2>(C, width, x + e, w, y + e);
-  if (e < width) fold_packs<1>(C, width, x + e, w, y + e);
-}
 
 /// The k and v of the tokens of a window: the newest first.
 struct MomentumWindow {
@@ -90,15 +63,15 @@ struct MomentumState {
   real *M, *Z;
 };
 
-/// One token of one head: from `before` to `after`, which may be the same. e [window,width]: scratch.
-/// o [width], or null.
+/// One token of one head: from `before` to `after`, which may be the same. e [window,width]:
+/// scratch. o [width], or null.
 inline void momentum_step(const MomentumPlan& plan, const MomentumWindow& window, const real* q,
                           real theta, real alpha, real eta, MomentumState before,
                           MomentumState after, real* e, real* o) {
   using simd::kLanes, simd::Pack;
   const size_t C = plan.C, width = plan.width();
   for (size_t i = 0; i < window.count; ++i) {
-    fold_rows(C, width, before.M, window.k[i], e + i * width);
+    simd::fold_rows(C, width, before.M, window.k[i], e + i * width);
     simd::map_range(
         plan.P, e + i * width, [theta](auto read, auto v) { return theta * (read - v); },
         e + i * width, window.v[i]);
@@ -127,8 +100,8 @@ struct MomentumSlopes {
   real theta, alpha, eta;
 };
 
-/// The same backwards. dy [width]; dM, dZ: of what comes later, in; of `before`, out. dk, dv: rows of
-/// the window, added to; t, e [window,width]: scratch.
+/// The same backwards. dy [width]; dM, dZ: of what comes later, in; of `before`, out. dk, dv: rows
+/// of the window, added to; t, e [window,width]: scratch.
 inline MomentumSlopes momentum_step_back(const MomentumPlan& plan, const MomentumWindow& window,
                                          const real* q, real theta, real alpha, real eta,
                                          MomentumState before, const real* dy, MomentumState d,
@@ -152,8 +125,8 @@ inline MomentumSlopes momentum_step_back(const MomentumPlan& plan, const Momentu
   real of_theta = 0;
   for (size_t i = 0; i < window.count; ++i) {
     real *const of_t = t + i * width, *const of_e = e + i * width;
-    fold_rows(C, width, d.Z, window.k[i], of_t);
-    fold_rows(C, width, before.M, window.k[i], of_e);
+    simd::fold_rows(C, width, d.Z, window.k[i], of_t);
+    simd::fold_rows(C, width, before.M, window.k[i], of_e);
     simd::map_range(
         plan.P, of_e, [](auto read, auto v) { return read - v; }, of_e, window.v[i]);
     of_theta -= simd::dot(of_t, of_e, width);

@@ -1,10 +1,10 @@
-// turn: rotates pairs of features by angles that are given. (rotary turns by what the position says.)
+// turn: rotates pairs of features by given angles. (rotary: by angles that the position says.)
 //
-//   y[b,n,h,c]       = x[b,n,h,c] cos(t) - x[b,n,h,c + C/2] sin(t)        t = angle[b,n,h,c], c < C/2
-//   y[b,n,h,c + C/2] = x[b,n,h,c + C/2] cos(t) + x[b,n,h,c] sin(t)
+//   y[b,n,h,c]       = x[b,n,h,c] cos(t) - x[b,n,h,c + C/2] sin(t)    t = angle[b,n,h,c]
+//   y[b,n,h,c + C/2] = x[b,n,h,c + C/2] cos(t) + x[b,n,h,c] sin(t)          c < C/2
 //   x [B,N,H C] (a head is a slice of the last axis), angle [B,N,H C/2]  ->  y [B,N,H C]
-//   backward: dx is dy turned by -t;  dangle = dy[c + C/2] y[c] - dy[c] y[c + C/2], the product of dy
-//   and y turned by a quarter.  Each token by itself: there is no state.
+//   backward: dx is dy turned by -t;  dangle = dy[c + C/2] y[c] - dy[c] y[c + C/2], the product of
+//   dy and y turned by a quarter.  Each token by itself: there is no state.
 //   Keeps the angles and y. Used by CARoPE (Veisi et al., 2025, arXiv 2507.23083, section 3), whose
 //   angles are sums of speeds that depend on the tokens.
 #pragma once

@@ -4,10 +4,10 @@
 //   [k; v] = projection(a)     s[n,h] = query[h,:] . k[n,h,:] / sqrt(C)
 //   o[n,h,:] = sum_{j<=n} exp(s[j,h]) v[j,h,:] / sum_{j<=n} exp(s[j,h])      y = output(o)
 //
-// D width, H heads, C = D / H. Cost a token: 3 D^2 for the products and 2 D for the scan; a state of
-// D + 2 H numbers, however long the sequence. A token weighs the same for all that come later, so a
-// head cannot look anything up: a control for reading that does not depend on who reads. The paper
-// hands the query through its layers as the first token of each; here every layer has its own.
+// D width, H heads, C = D / H. Cost a token: 3 D^2 for the products and 2 D for the scan; a state
+// of D + 2 H numbers, however long the sequence. A token weighs the same for all that come later,
+// so a head cannot look anything up: a control for reading that does not depend on who reads. Every
+// layer has a query of its own.
 #include "core/ops/causal_convolution.hpp"
 #include "core/ops/reshape.hpp"
 #include "core/ops/scale.hpp"

@@ -6,11 +6,11 @@
 //   Z_n = eta Z_{n-1} - theta sum_i k_i E_i^T     M_n = (1 - alpha) M_{n-1} + Z_n
 //   y = output(rms_norm(M_n^T q))                 for each head
 //
-// Titans (Behrouz, Zhong, Mirrokni, 2025, arXiv 2501.00663, section 3.1) with a linear memory and one
-// token in the sum; more are the omega rule of ATLAS (Behrouz et al., 2025, arXiv 2505.23735, section
-// 3.2) with equal weights. D width, H heads, C = D / H. Cost a token: 4 D^2 + 3 H D for the products
-// and (2 c + 1) D C for the memory; a state of 2 D C + 2 (c - 1) D numbers. The error is read before
-// the memory decays (gated delta reads it after). Left out: memories of several layers,
+// Titans (Behrouz, Zhong, Mirrokni, 2025, arXiv 2501.00663, section 3.1) with a linear memory and
+// one token in the sum; more are the omega rule of ATLAS (Behrouz et al., 2025, arXiv 2505.23735,
+// section 3.2) with equal weights. D width, H heads, C = D / H. Cost a token: 4 D^2 + 3 H D for the
+// products and (2 c + 1) D C for the memory; a state of 2 D C + 2 (c - 1) D numbers. The error is
+// read before the memory decays (gated delta reads it after). Left out: memories of several layers,
 // convolutions, persistent tokens, and ATLAS's Muon and polynomial features.
 #include "core/ops/momentum_recurrence.hpp"
 #include "core/ops/reshape.hpp"

@@ -3,6 +3,7 @@
 #include "core/ops/add.hpp"
 #include "core/ops/elu1.hpp"
 #include "core/ops/exp.hpp"
+#include "core/ops/fixed_recurrence.hpp"
 #include "core/ops/momentum_recurrence.hpp"
 #include "core/ops/mode_recurrence.hpp"
 #include "core/ops/relu.hpp"
@@ -26,6 +27,9 @@ Var scan(const std::vector<Var>& v, ScanState* state = nullptr) {
 Var filter(const std::vector<Var>& v, ModeState* state = nullptr) {
   return mode_recurrence(v[0], {v[1], v[2], v[3], v[4], v[5], v[6]}, state);
 }
+// Of three states.
+const Array kStep({3, 3}, {0.5, -0.3, 0.2, 0.1, 0.7, -0.4, -0.2, 0.3, 0.6});
+const Array kInto({3}, {1, -2, 0.5});
 
 }  // namespace
 
@@ -42,6 +46,13 @@ std::vector<OpCase> recurrence_gradient_cases() {
   };
   return {
       {"elu1", [](V v) { return elu1(v[0]); }, {{3, 7}}},
+      {"fixed_recurrence", [](V v) { return fixed_recurrence(v[0], kStep, kInto); }, {{2, 5, 2}}},
+      {"fixed_recurrence added",
+       [](V v) {
+         const Var m = fixed_recurrence(v[0], kStep, kInto);
+         return fixed_recurrence(add(m, fixed_recurrence(v[0], kStep, kInto)), kStep, kInto);
+       },
+       {{1, 4, 1}}},
       {.name = "momentum_recurrence",
        .op = momentum(1),
        .inputs = momentum_inputs(2, 5, 2, 3, 2),
