@@ -2,21 +2,22 @@
 //
 //   S_n = diag(w_n) S_{n-1} - b_n (S_{n-1}^T e_n)^T + k_n v_n^T        o_n = S_n^T q_n
 //   for each head: S [C,P], zeros at first, or the state; w = exp(log w)
-//   q, k, e, b [B,N,H C], v [B,N,H P], log w [B,N,H C], or [B,N,H] where a head's channels fade alike
+//   q, k, e, b [B,N,H C], v [B,N,H P], log w [B,N,H C], or [B,N,H]: one for all channels of a head
 //   -> o [B,N,H P]      e without b: b = k. Neither: nothing is removed. No log w: nothing fades.
 //   `shared`: q, k [B,N,C] are those of all heads (then nothing is removed)
 //   cost: 2 to 5 B N H C P multiply-adds forward, 5 to 12 backward; serial in n, parallel over b, h
 //   backward, in two walks, with r_n = S_{n-1}^T e_n [B,N,H P] kept, and no matrix:
-//     from the last token, with dS:   dS_n = q_n do_n^T + diag(w_{n+1}) dS_{n+1} - e_{n+1} p_{n+1}^T
+//     from the last token:   dS_n = q_n do_n^T + diag(w_{n+1}) dS_{n+1} - e_{n+1} p_{n+1}^T
 //       p_n = dS_n^T b_n     dv_n = dS_n^T k_n     dk_n = dS_n v_n     db_n = -dS_n r_n
-//     from the first, with S:   dq_n = S_n do_n     de_n = -S_{n-1} p_n
+//     from the first token:  dq_n = S_n do_n     de_n = -S_{n-1} p_n
 //     dlog w_n = sum_{j>=n} (q_j dq_j - k_j dk_j - b_j db_j) + sum_{j>n} e_j de_j   in double
 //   The last line needs no matrix either: what scales it at token n scales all that is read later.
 //
-// One op for linear attention (Katharopoulos et al., 2020, arXiv 2006.16236, section 3.2), retention
-// (2307.08621), gated linear attention (2312.06635, section 4), Mamba-2 (2405.21060, section 3: the
-// heads share q and k), DeltaNet (2406.06484: e = k, then k := beta k), Gated DeltaNet (2412.06464:
-// e = w k) and RWKV-7 (2503.14456, section 4). A matrix of 64 x 64 fits into the first cache.
+// One op for linear attention (Katharopoulos et al., 2020, arXiv 2006.16236, section 3.2),
+// retention (2307.08621), gated linear attention (2312.06635, section 4), Mamba-2 (2405.21060,
+// section 3: the heads share q and k), DeltaNet (2406.06484: e = k, then k := beta k), Gated
+// DeltaNet (2412.06464: e = w k) and RWKV-7 (2503.14456, section 4). A matrix of 64 x 64 fits into
+// the first cache.
 #pragma once
 
 #include <numeric>

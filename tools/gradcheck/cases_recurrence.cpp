@@ -1,11 +1,16 @@
 // Rows of the gradient table: recurrences, and the functions that their gates and features are made
 // of.
+#include "core/ops/add.hpp"
+#include "core/ops/divide_by_last.hpp"
 #include "core/ops/elu1.hpp"
 #include "core/ops/matrix_recurrence.hpp"
 #include "core/ops/relu.hpp"
 #include "core/ops/scale.hpp"
+#include "core/ops/signed_power.hpp"
 #include "core/ops/silu.hpp"
 #include "core/ops/softplus.hpp"
+#include "core/ops/tanh.hpp"
+#include "core/ops/taylor_features.hpp"
 #include "tools/gradcheck/cases.hpp"
 
 namespace gnomon {
@@ -35,6 +40,13 @@ OpCase matrices(const char* variation, size_t fading, size_t removing, bool wide
 std::vector<OpCase> recurrence_gradient_cases() {
   using V = const std::vector<Var>&;
   return {
+      {"divide_by_last", [](V v) { return divide_by_last(v[0], 0.5); }, {{2, 3, 19}}, {}, 0.5, 2},
+      {"divide_by_last added",
+       [](V v) { return add(divide_by_last(v[0], 0.5), divide_by_last(v[0], 1)); },
+       {{3, 4}},
+       {},
+       0.5,
+       2},
       {"elu1", [](V v) { return elu1(v[0]); }, {{3, 7}}},
       matrices("keeping all", 0, 0),
       matrices("heads fade", 2, 0),
@@ -80,8 +92,16 @@ std::vector<OpCase> recurrence_gradient_cases() {
        },
        {{1, 5, 4}}},
       {"relu", [](V v) { return relu(v[0]); }, {{3, 7}}},
+      {"signed_power",
+       [](V v) {
+         return signed_power(v[0], add(softplus(v[1]), Array({2, 3}, 2)));
+       },
+       {{2, 3, 19}, {2, 3}}},
       {"silu", [](V v) { return silu(v[0]); }, {{3, 7}}},
       {"softplus", [](V v) { return softplus(v[0]); }, {{3, 7}}},
+      {"tanh", [](V v) { return tanh(v[0]); }, {{3, 7}}},
+      {"taylor_features", [](V v) { return taylor_features(v[0]); }, {{2, 3, 11}}},
+      {"taylor_features of one number", [](V v) { return taylor_features(v[0]); }, {{3, 1}}},
   };
 }
 
