@@ -31,5 +31,18 @@ const Registration<ModelKind> kLongformer{"longformer",
                                           "attention to a window of tokens and to the first tokens",
                                           preset({.encoder = kAttending, .mixers = "longformer"})};
 
+// The other mixers of the field, by name: one in every layer, all in one shape, so that they can be
+// compared. What each is, and where it comes from, stands in nn/mixers/NAME.cpp.
+const auto kOthers = [] {
+  std::vector<Registration<ModelKind>> all;
+  for (const std::string name : {"aaren", "block-attention", "combiner", "gam", "lmu",
+                                 "linear-attention", "mamba", "s4d", "titans", "treeffn"})
+    all.emplace_back(
+        name, fmt::format("the mixer {} in every layer: see gnomon variants", name),
+        preset({.encoder = {.layers = 2, .width = kWidth, .heads = 2, .feed_forward = 256},
+                .mixers = name}));
+  return all;
+}();
+
 }  // namespace
 }  // namespace gnomon

@@ -154,6 +154,7 @@ class CombinerKind final : public MixerKind {
   void declare(Fields& f) override {
     f.integer("segment", segment_, 1, 4096, "tokens of a segment");
   }
+  std::string cost() const override { return "N (N/T + T) D"; }
   std::unique_ptr<Mixer> make(const MixerPlace& place) const override {
     return std::make_unique<Combiner>(place, segment_);
   }

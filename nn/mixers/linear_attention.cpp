@@ -141,6 +141,7 @@ class LinearAttentionKind final : public MixerKind {
     f.choice("normalise", options_.normalise, {"sum", "rms"},
              "what is read: by the sum of the weights, or to a common size");
   }
+  std::string cost() const override { return "N D C"; }
   std::unique_ptr<Mixer> make(const MixerPlace& place) const override {
     return std::make_unique<LinearAttention>(place, options_);
   }

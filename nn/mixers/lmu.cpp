@@ -105,6 +105,7 @@ class LegendreKind final : public MixerKind {
     f.integer("states", states_, 1, 256, "numbers of the memory");
     f.number("span", span_, 1, 1e6, "tokens that a Legendre memory holds");
   }
+  std::string cost() const override { return "N M M"; }
   std::unique_ptr<Mixer> make(const MixerPlace& place) const override {
     return std::make_unique<LegendreMemory>(place, states_, span_);
   }

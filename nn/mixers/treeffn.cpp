@@ -124,6 +124,7 @@ class TreeKind final : public MixerKind {
     f.choice("messages", messages_, {"tree", "aspp"},
              "what a round computes: TreeFFN's gated edges, or ASPP's sums and network");
   }
+  std::string cost() const override { return "N I D"; }
   std::unique_ptr<Mixer> make(const MixerPlace& place) const override {
     if (messages_ == "aspp") return std::make_unique<AsppRounds>(place, rounds_);
     return std::make_unique<TreeRounds>(place, rounds_);
