@@ -145,7 +145,7 @@ TEST_CASE("options: a run's config.ini may hold what was ignored before") {
         ->remarks;
   };
   CHECK(remarks("").empty());
-  CHECK(remarks("selection = straight-through\ntemperature = 1\nkernel = 3\ncredit = "
+  CHECK(remarks("selection = straight-through\ntemperature = 2\nkernel = 3\ncredit = "
                 "false\nmax-length = 2048\n"
                 "longformer-window = 128\nvocabulary = 8192\nopening = \n")
             .empty());
