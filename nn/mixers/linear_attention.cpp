@@ -20,8 +20,7 @@
 //   normalise   sum: as above; rms: no z, every head to mean square 1 and a gain
 //
 // Differs from the papers: Based has all C^2 pairs, here each stands once; retention has no output
-// gate; NaLaFormer, on images, divides by a mean over the whole picture and rotates the numerator by
-// position.
+// gate; NaLaFormer, on images, divides by a mean over the whole picture and rotates the numerator.
 #include <cmath>
 
 #include "core/ops/add.hpp"
