@@ -1,8 +1,17 @@
 #include "nn/encoder.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/ops/add.hpp"
+#include "core/ops/affine.hpp"
+#include "core/ops/concat.hpp"
+#include "core/ops/halting.hpp"
+#include "core/ops/reshape.hpp"
+#include "core/ops/scale.hpp"
+#include "core/ops/scale_rows.hpp"
+#include "core/ops/sigmoid.hpp"
+#include "core/ops/slice.hpp"
 #include "nn/dropout.hpp"
 #include "nn/feed_forward.hpp"
 #include "nn/recompute.hpp"
@@ -24,7 +33,39 @@ void EncoderConfig::declare(Fields& f) {
   f.flag("share", share, "one layer, repeated --layers times, instead of as many layers");
   f.flag("recompute", recompute,
          "training keeps the layers' inputs only: less memory, a second forward pass");
+  f.flag("step-code", step_code, "a shared layer is told by sines how often it was repeated");
+  f.flag("halting", halting, "of a shared layer, every token says after which pass it is done");
+  f.number("ponder", ponder, 0, 100, "what a pass of a token that can halt costs in the loss");
 }
+
+namespace {
+
+/// The code of pass t in every row of [B,N,D].
+Array pass_code(const Shape& shape, size_t t) {
+  Array code(shape);
+  const size_t D = shape.last();
+  for (size_t d = 0; d < D; ++d) {
+    const double angle =
+        static_cast<double>(t) *
+        std::pow(10000.0, -static_cast<double>(d / 2 * 2) / static_cast<double>(D));
+    code.data()[d] = static_cast<real>(d % 2 == 0 ? std::sin(angle) : std::cos(angle));
+  }
+  for (size_t r = 1; r < shape.rows(); ++r) std::copy_n(code.data(), D, code.row(r));
+  return code;
+}
+
+/// sum_t weight[b,n,t] h_t[b,n,:]
+Var weighted(const std::vector<Var>& h, const Var& weight) {
+  Var sum;
+  for (size_t t = 0; t < h.size(); ++t) {
+    const Var own = reshape(slice(weight, 2, t, t + 1), {h[t].shape()[0], h[t].shape()[1]});
+    const Var part = scale_rows(h[t], own);
+    sum = t == 0 ? part : add(sum, part);
+  }
+  return sum;
+}
+
+}  // namespace
 
 class Encoder::Layer final : public Module {
  public:
@@ -83,7 +124,9 @@ Encoder::Encoder(const EncoderConfig& config, const std::vector<const MixerKind*
     : depth_(config.layers),
       heads_(config.heads),
       share_(config.share),
-      recompute_(config.recompute) {
+      recompute_(config.recompute),
+      step_code_(config.step_code),
+      ponder_(config.ponder) {
   if (config.width % config.heads != 0)
     fail_option("width", "expected a multiple of heads = {}, got {}", config.heads, config.width);
   if (kinds.size() != 1 && kinds.size() != config.layers)
@@ -99,6 +142,13 @@ Encoder::Encoder(const EncoderConfig& config, const std::vector<const MixerKind*
     layers_.push_back(
         &part<Layer>(fmt::format("layers.{}", l), config, *kinds[kinds.size() == 1 ? 0 : l], l));
   norm_ = static_cast<Norm*>(&adopt("norm", make_norm(config.norm, config.width)));
+  if (!share_ && (step_code_ || config.halting))
+    fail_option(step_code_ ? "step-code" : "halting",
+                "expected share with it, since only a shared layer is repeated");
+  if (!config.halting) return;
+  const double bound = 1 / std::sqrt(static_cast<double>(config.width));
+  halting_weight_ = &param("halting.weight", {1, config.width}, init::uniform(bound));
+  halting_bias_ = &param("halting.bias", {1}, init::constant(1));  // two passes at first
 }
 
 size_t Encoder::passes(std::optional<size_t> iterations) const {
@@ -161,19 +211,28 @@ Encoded Encoder::operator()(const Var& embedded, Context& context, State* state)
   context.embedded = embedded;
   Var h = embedded;
   Encoded result;
+  std::vector<Var> passed, done;  // of every pass, where tokens halt: h after it, and p
   PreviousPointers previous;
   for (size_t l = 0; l < count; ++l) {
     context.layer = l;
+    if (step_code_) h = add(h, pass_code(h.shape(), l + 1));
+    if (halting_weight_) done.push_back(sigmoid(affine(h, *halting_weight_, *halting_bias_)));
     Mixed mixed = recompute_ && context.training
                       ? checkpointed(l, h, previous, context)
                       : layer(l)(h, previous, context, before ? before->layers[l].get() : nullptr);
     h = std::move(mixed.features);
+    if (halting_weight_) passed.push_back(h);
     previous = {mixed.pointers.to, mixed.pointers.distribution};
     if (before && !previous.empty()) previous.to = before->pointers[l].append(previous.to);
     result.pointers.push_back(std::move(mixed.pointers));
   }
   context.embedded = {};
   if (before) before->length.tokens += embedded.shape()[1];
+  if (halting_weight_) {
+    const auto [weight, ponder] = halting(concat(done, 2));
+    h = weighted(passed, weight);
+    result.cost = scale(ponder, static_cast<real>(ponder_));
+  }
   result.features = (*norm_)(h);
   return result;
 }

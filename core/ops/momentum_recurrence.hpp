@@ -112,21 +112,29 @@ inline MomentumSlopes momentum_step_back(const MomentumPlan& plan, const Momentu
   Pack of_alpha(real{0}), of_eta(real{0});
   for (size_t at = 0; at < width; at += kLanes) {
     const Pack g = Pack::load_aligned(dy + at);
+    Pack newest_t(real{0}), newest_e(real{0});  // of the newest token, while the states are here
     for (size_t c = 0; c < C; ++c) {
       const size_t s = c * width + at;
       const Pack m = xsimd::fma(Pack(q[c]), g, Pack::load_aligned(d.M + s));
       const Pack z = m + Pack::load_aligned(d.Z + s);
       m.store_aligned(d.M + s);
       z.store_aligned(d.Z + s);
-      of_alpha = xsimd::fma(m, Pack::load_aligned(before.M + s), of_alpha);
+      const Pack read = Pack::load_aligned(before.M + s), k(window.k[0][c]);
+      newest_t = xsimd::fma(k, z, newest_t);
+      newest_e = xsimd::fma(k, read, newest_e);
+      of_alpha = xsimd::fma(m, read, of_alpha);
       of_eta = xsimd::fma(z, Pack::load_aligned(before.Z + s), of_eta);
     }
+    newest_t.store_aligned(t + at);
+    newest_e.store_aligned(e + at);
   }
   real of_theta = 0;
   for (size_t i = 0; i < window.count; ++i) {
     real *const of_t = t + i * width, *const of_e = e + i * width;
-    simd::fold_rows(C, width, d.Z, window.k[i], of_t);
-    simd::fold_rows(C, width, before.M, window.k[i], of_e);
+    if (i > 0) {
+      simd::fold_rows(C, width, d.Z, window.k[i], of_t);
+      simd::fold_rows(C, width, before.M, window.k[i], of_e);
+    }
     simd::map_range(
         plan.P, of_e, [](auto read, auto v) { return read - v; }, of_e, window.v[i]);
     of_theta -= simd::dot(of_t, of_e, width);

@@ -4,6 +4,7 @@
 #include "core/ops/elu1.hpp"
 #include "core/ops/exp.hpp"
 #include "core/ops/fixed_recurrence.hpp"
+#include "core/ops/halting.hpp"
 #include "core/ops/momentum_recurrence.hpp"
 #include "core/ops/mode_recurrence.hpp"
 #include "core/ops/relu.hpp"
@@ -20,6 +21,7 @@
 #include "core/ops/softplus.hpp"
 #include "core/ops/tanh.hpp"
 #include "core/ops/taylor_features.hpp"
+#include "core/ops/sum_last.hpp"
 #include "tools/gradcheck/cases.hpp"
 
 namespace gnomon {
@@ -87,6 +89,20 @@ std::vector<OpCase> recurrence_gradient_cases() {
          return fixed_recurrence(add(m, fixed_recurrence(v[0], kStep, kInto)), kStep, kInto);
        },
        {{1, 4, 1}}},
+      {.name = "halting",
+       .op = [](V v) { return halting(v[0]).weight; },
+       .inputs = {{2, 4, 6}},
+       .low = 0.1,
+       .high = 0.5},
+      {.name = "halting weight and ponder, added",
+       .op =
+           [](V v) {
+             const auto [weight, ponder] = halting(v[0], 0.1);
+             return add(sum_last(weight), add(ponder, sum_last(halting(v[0]).weight)));
+           },
+       .inputs = {{3, 5}},
+       .low = 0.1,
+       .high = 0.5},
       {.name = "momentum_recurrence",
        .op = momentum(1),
        .inputs = momentum_inputs(2, 5, 2, 3, 2),
