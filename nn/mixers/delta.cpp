@@ -134,6 +134,7 @@ class DeltaKind final : public MixerKind {
   void declare(Fields& f) override {
     f.flag("negative", negative_, "what stands at a key can be turned round: beta up to 2");
   }
+  std::string cost() const override { return "N D C"; }
   std::unique_ptr<Mixer> make(const MixerPlace& place) const override {
     return std::make_unique<DeltaNet>(place, gated, negative_);
   }

@@ -129,6 +129,7 @@ class GatedLinearAttentionKind final : public MixerKind {
     f.flag("lawcat", lawcat_,
            "convolutions of keys and queries, learned features and a denominator; no output gate");
   }
+  std::string cost() const override { return "N D C"; }
   std::unique_ptr<Mixer> make(const MixerPlace& place) const override {
     return std::make_unique<GatedLinearAttention>(place, lawcat_);
   }

@@ -106,6 +106,7 @@ class Mamba2Kind final : public MixerKind {
   void declare(Fields& f) override {
     f.integer("states", states_, 1, 1024, "numbers that a channel keeps of what it has read");
   }
+  std::string cost() const override { return "N M W"; }
   std::unique_ptr<Mixer> make(const MixerPlace& place) const override {
     return std::make_unique<Mamba2>(place, states_);
   }

@@ -145,7 +145,6 @@ std::vector<OpCase> recurrence_gradient_cases() {
          return add(filter(all), filter(all));
        },
        {{2, 4, 2}, {2}, {4}, {2, 2}}},
-      {"relu", [](V v) { return relu(v[0]); }, {{3, 7}}},
       {"selective_scan",
        [](V v) { return scan(v); },
        {{2, 19, 3}, {2, 19, 3}, {3, 5}, {2, 19, 5}, {2, 19, 5}}},
