@@ -233,6 +233,7 @@ std::map<const PlanLine*, double> Sweep::rehearse(size_t threads) {
     Pairs short_run = line.candidates.empty() ? Pairs{} : line.candidates[0];
     std::erase_if(short_run, [](const auto& p) { return p.first == "steps"; });
     short_run.emplace_back("steps", "3"), short_run.emplace_back("log-every", "1");
+    short_run.emplace_back("validate-batches", "1");
     std::vector<std::string> words = suited_words(line, short_run);
     words.insert(words.begin(), "train");
     words.insert(words.end(), {"--out", out});
