@@ -1,15 +1,15 @@
 // block_attention: softmax attention to the own block of tokens and to a few earlier ones.
 //
-//   the sequence is cut into blocks of T tokens; token n of block t sees the r blocks to[b,n,h,:] < t
-//   (-1: none) in full, and those tokens of block t that are not after it:
+//   the sequence is cut into blocks of T tokens; token n of block t sees the r blocks to[b,n,h,:],
+//   all before t (-1: none), in full, and those tokens of block t that are not after it:
 //   y_n = sum_j p_j v_j      p = softmax over all j that it sees of q_n . k_j / sqrt(C)
-//   q [B,N,H C], k, v [B,M,H C], to [B,N,H,r]; M = N, or, in the middle of sequences, query n stands
-//   at position first + n and k, v hold all tokens so far, M >= first + N (no gradient then)
+//   q [B,N,H C], k, v [B,M,H C], to [B,N,H,r]; M = N, or, in the middle of sequences, query n
+//   stands at position first + n and k, v hold all tokens so far, M >= first + N (no gradient then)
 //   -> y [B,N,H C]
 //   backward: that of attention (core/ops/attention.hpp) over the pairs that are seen; none to `to`
 //   cost: 2 (r + 1) T C multiply-adds a token and head, 5 backward; memory O(N); never N x N.
 //
-// choose_blocks: the r finished blocks before its own for which q_n . (the mean key) is the largest.
+// choose_blocks: of the blocks before its own the r for which q_n . (the mean key) is the largest.
 //   cost: N / T C multiply-adds a token and head.
 //
 // Lu et al., "MoBA: mixture of block attention for long-context LLMs" (2025, arXiv 2502.13189),
@@ -106,6 +106,11 @@ struct BlockPlan {
   size_t pieces() const {
     return std::min((N + kQueries - 1) / kQueries, (B * H + 7) / std::max<size_t>(1, B * H));
   }
+  /// The queries of a piece of a head begin at piece N / pieces(); it sees keys up to the next.
+  size_t begin(size_t piece) const { return piece * N / pieces(); }
+  size_t seen_by(size_t piece) const {
+    return std::min(M, (first + begin(piece % pieces() + 1) + T - 1) / T * T);
+  }
   // Scores are kept in units of log 2: exp2 is cheaper than exp.
   real score_scale() const {
     return static_cast<real>(1 / (std::sqrt(static_cast<double>(C)) * std::log(2.0)));
@@ -123,7 +128,7 @@ struct BlockPiece {
   BlockPiece(const BlockPlan& plan, const Index& to, size_t piece) : plan(plan) {
     const size_t pieces = plan.pieces(), part = piece % pieces;
     b = piece / pieces / plan.H, h = piece / pieces % plan.H;
-    begin = part * plan.N / pieces, end = (part + 1) * plan.N / pieces;
+    begin = plan.begin(part), end = plan.begin(part + 1);
     const size_t blocks = (plan.first + end - 1) / plan.T + 1;
     start.assign(blocks + 1, 0);
     const auto each = [&](auto&& work) {
@@ -174,6 +179,11 @@ struct BlockPiece {
       std::fill(s + i * keys + visible, s + (i + 1) * keys, BlockPlan::kUnseen);
     }
   }
+  /// A row of a head: so short that a call would take longer.
+  void copy(const real* from, real* to) const {
+    simd::map_range(
+        plan.C, to, [](auto x) { return x; }, from);
+  }
   /// columns [C,keys] = scale x of block m, transposed; zeros where there is no key.
   void pack_columns(const Array& x, size_t m, real scale, real* columns) const {
     std::fill_n(columns, plan.C * plan.keys(), real{0});
@@ -185,13 +195,13 @@ struct BlockPiece {
   void pack_rows(const Array& x, size_t m, real* rows) const {
     std::fill_n(rows, plan.T * plan.width(), real{0});
     for (size_t j = 0; j < keys(m); ++j)
-      std::copy_n(x.data() + key_row(m * plan.T + j), plan.C, rows + j * plan.width());
+      copy(x.data() + key_row(m * plan.T + j), rows + j * plan.width());
   }
   /// rows [count,width] = x of these queries; zeros beyond C.
   void gather(const Array& x, const uint32_t* queries, size_t count, real* rows) const {
     for (size_t i = 0; i < count; ++i) {
       real* const to = rows + i * plan.width();
-      std::copy_n(x.data() + row(queries[i]), plan.C, to);
+      copy(x.data() + row(queries[i]), to);
       std::fill(to + plan.C, to + plan.width(), real{0});
     }
   }
@@ -264,7 +274,7 @@ inline void attend_few(const BlockPlan& plan, const Index& to, size_t b, size_t 
       [&](size_t i) { return row(v, seen[i]); }, [&](size_t i) { return weight[i]; });
 }
 
-/// Gradients of one piece: writes dq's rows, adds to dk and dv [M,width].
+/// Gradients of one piece: writes dq's rows, and those rows of dk and dv [M,width] that it sees.
 inline void attend_piece_back(const BlockPlan& plan, const Index& to, size_t piece, const Array& q,
                               const Array& k, const Array& v, const Array& y, const Array& lse,
                               const Array& dy, Array& dq, real* dk, real* dv) {
@@ -277,6 +287,7 @@ inline void attend_piece_back(const BlockPlan& plan, const Index& to, size_t pie
   Array p({kQueries, keys}), ds({kQueries, keys});
   const real scale = plan.scale();
   for (size_t n = of.begin; n < of.end; ++n) std::fill_n(dq.data() + of.row(n), C, real{0});
+  for (real* sum : {dk, dv}) std::fill_n(sum, plan.seen_by(piece) * width, real{0});
   for (size_t m = 0; m < of.blocks(); ++m) {
     if (!of.seen(m)) continue;
     of.pack_columns(k, m, plan.score_scale(), columns.data());
@@ -367,7 +378,7 @@ inline Var block_attention(const Var& q, const Var& k, const Var& v, const Index
                plan.N, M);
         const size_t pieces = plan.pieces();
         Array dq(q.shape()), dk(q.shape()), dv(q.shape());
-        Array sums({plan.B * H * pieces, 2, M, width}, 0);
+        Array sums({plan.B * H * pieces, 2, M, width});
         parallel_for(plan.B * H * pieces, 1, [&](size_t piece, size_t) {
           real* const own = sums.data() + piece * 2 * M * width;
           detail::attend_piece_back(plan, to, piece, q, k, v, y, lse, dy, dq, own, own + M * width);
@@ -379,9 +390,9 @@ inline Var block_attention(const Var& q, const Var& k, const Var& v, const Index
                 real* const total = (of == 0 ? dk : dv).data() + (row * H + h) * C;
                 std::fill_n(total, C, real{0});
                 for (size_t part = 0; part < pieces; ++part)
-                  simd::add_to(
-                      total, sums.row((((row / M * H + h) * pieces + part) * 2 + of) * M + row % M),
-                      C);
+                  if (const size_t piece = (row / M * H + h) * pieces + part;
+                      row % M < plan.seen_by(piece))
+                    simd::add_to(total, sums.row((piece * 2 + of) * M + row % M), C);
               }
         });
         counters.matrix_flops += 5 * flops;

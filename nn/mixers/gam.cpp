@@ -21,8 +21,8 @@
 namespace gnomon {
 namespace {
 
-/// Parameters: convolution.weight [3,D], convolution.bias [D]; memory [slots,D], normal(1); gates, a
-/// Linear(D, 2D).
+/// Parameters: convolution.weight [3,D], convolution.bias [D]; memory [slots,D], normal(1); gates,
+/// a Linear(D, 2D).
 class AssociativeMemory final : public Mixer {
  public:
   struct RecentTokens final : StateOf<RecentTokens> {
