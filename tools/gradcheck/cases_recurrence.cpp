@@ -3,6 +3,7 @@
 #include "core/ops/add.hpp"
 #include "core/ops/elu1.hpp"
 #include "core/ops/exp.hpp"
+#include "core/ops/linear_recurrence.hpp"
 #include "core/ops/mode_recurrence.hpp"
 #include "core/ops/relu.hpp"
 #include "core/ops/scale.hpp"
@@ -25,12 +26,24 @@ Var filter(const std::vector<Var>& v, ModeState* state = nullptr) {
   return mode_recurrence(v[0], {v[1], v[2], v[3], v[4], v[5], v[6]}, state);
 }
 
+Var walk(const Var& u, std::vector<std::vector<real>>* state = nullptr) {
+  const Array A({3, 3}, {real(0.5), -1, real(0.25), 1, real(0.5), 0, real(-0.5), 2, real(0.75)});
+  return linear_recurrence(u, A, Array({3}, {1, -1, real(0.5)}), state);
+}
+
 }  // namespace
 
 std::vector<OpCase> recurrence_gradient_cases() {
   using V = const std::vector<Var>&;
   return {
       {"elu1", [](V v) { return elu1(v[0]); }, {{3, 7}}},
+      {"linear_recurrence", [](V v) { return walk(v[0]); }, {{6, 5}}},
+      {"linear_recurrence after a state, added",
+       [](V v) {
+         std::vector<std::vector<real>> state{{1, -2, 3}};
+         return add(walk(v[0], &state), walk(v[0]));
+       },
+       {{1, 4}}},
       {"mode_recurrence",
        [](V v) { return filter(v); },
        {{2, 5, 3}, {3}, {9}, {9}, {3, 3}, {3, 3}, {3}}},
