@@ -8,6 +8,7 @@
 #include "core/ops/gather_rows.hpp"
 #include "core/ops/reshape.hpp"
 #include "core/ops/scale.hpp"
+#include "core/ops/sum_last.hpp"
 
 namespace gnomon {
 namespace {
@@ -112,6 +113,12 @@ SequenceModel::Scored SequenceModel::score(const Batch& batch, Context& context,
   const Var scores = logits(reshape(features, {M, D}));
   scored.predicted = argmax(scores.value());
   scored.loss = cross_entropy(scores, Index({M}, targets));
+  if (context.training && !encoded.cost.value().empty()) {
+    const Var of_tokens = reshape(encoded.cost, {1, rows, 1});
+    const Var of_scored = gather_rows(of_tokens, scored.positions.reshaped({1, M}));
+    const Var sum = reshape(sum_last(reshape(of_scored, {1, M})), scored.loss.shape());
+    scored.loss = add(scored.loss, scale(sum, 1 / static_cast<real>(M)));
+  }
   return scored;
 }
 

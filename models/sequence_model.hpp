@@ -50,7 +50,7 @@ class SequenceModel final : public Module {
 
   /// Mean cross-entropy over the scored positions (target >= 0), and what was predicted there.
   struct Scored {
-    Var loss;                        ///< scalar, in nats
+    Var loss;  ///< scalar, in nats; in training with the mean cost of what tokens took (Encoded)
     Index positions;                 ///< [M] flat position b N + n of each scored token
     Index predicted;                 ///< [M] argmax of the logits
     std::vector<Pointers> pointers;  ///< of every layer

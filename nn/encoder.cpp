@@ -1,11 +1,21 @@
 #include "nn/encoder.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/ops/add.hpp"
+#include "core/ops/affine.hpp"
+#include "core/ops/concat.hpp"
+#include "core/ops/halting.hpp"
+#include "core/ops/reshape.hpp"
+#include "core/ops/scale.hpp"
+#include "core/ops/scale_rows.hpp"
+#include "core/ops/sigmoid.hpp"
+#include "core/ops/slice.hpp"
 #include "nn/dropout.hpp"
 #include "nn/feed_forward.hpp"
 #include "nn/recompute.hpp"
+#include "nn/short_convolution.hpp"
 
 namespace gnomon {
 
@@ -16,25 +26,80 @@ void EncoderConfig::declare(Fields& f) {
   f.integer("feed-forward", feed_forward, 1, 65536, "width of the feed-forward networks");
   f.number("dropout", dropout, 0, 0.95, "share of a layer's outputs dropped in training");
   f.choice("norm", norm, {"layer", "rms"}, "normalisation");
-  f.choice("position", position, {"none", "learned", "rope", "alibi"}, "position encoding");
+  f.choice("position", position, {"none", "learned", "rope", "alibi", "carope", "urpe"},
+           "position encoding");
+  f.integer("convolution", convolution, 0, 64,
+            "tokens that a short causal convolution before every mixer spans; 0: none");
   f.flag("share", share, "one layer, repeated --layers times, instead of as many layers");
   f.flag("recompute", recompute,
          "training keeps the layers' inputs only: less memory, a second forward pass");
+  f.flag("step-code", step_code, "a shared layer is told by sines how often it was repeated");
+  f.flag("halting", halting, "of a shared layer, every token says after which pass it is done");
+  f.number("ponder", ponder, 0, 100, "what a pass of a token that can halt costs in the loss");
 }
+
+namespace {
+
+/// The code of pass t in every row of [B,N,D].
+Array pass_code(const Shape& shape, size_t t) {
+  Array code(shape);
+  const size_t D = shape.last();
+  for (size_t d = 0; d < D; ++d) {
+    const double angle =
+        static_cast<double>(t) *
+        std::pow(10000.0, -static_cast<double>(d / 2 * 2) / static_cast<double>(D));
+    code.data()[d] = static_cast<real>(d % 2 == 0 ? std::sin(angle) : std::cos(angle));
+  }
+  for (size_t r = 1; r < shape.rows(); ++r) std::copy_n(code.data(), D, code.row(r));
+  return code;
+}
+
+/// sum_t weight[b,n,t] h_t[b,n,:]
+Var weighted(const std::vector<Var>& h, const Var& weight) {
+  Var sum;
+  for (size_t t = 0; t < h.size(); ++t) {
+    const Var own = reshape(slice(weight, 2, t, t + 1), {h[t].shape()[0], h[t].shape()[1]});
+    const Var part = scale_rows(h[t], own);
+    sum = t == 0 ? part : add(sum, part);
+  }
+  return sum;
+}
+
+}  // namespace
 
 class Encoder::Layer final : public Module {
  public:
   Layer(const EncoderConfig& config, const MixerKind& kind, size_t layer)
       : norm1_(named_norm("norm1", config)),
+        convolution_(config.convolution == 0 ? nullptr
+                                             : &part<ShortConvolution>("convolution", config.width,
+                                                                       config.convolution, false)),
         mixer_(static_cast<Mixer&>(adopt("mixer", kind.make(place(config, layer))))),
         norm2_(named_norm("norm2", config)),
         feed_forward_(part<FeedForward>("feed_forward", config.width, config.feed_forward)),
         dropout_(config.dropout) {}
 
+  /// What its mixer remembers, and its convolution.
+  struct Remembered final : StateOf<Remembered> {
+    auto parts() { return std::tie(mixer, last); }
+    void make_room(size_t tokens) override { mixer.make_room(tokens); }
+    Children mixer;
+    LastTokens last;
+  };
+  std::unique_ptr<State> state(size_t sequences) const {
+    auto state = std::make_unique<Remembered>();
+    state->mixer.push_back(mixer_.state(sequences));
+    state->last = convolution_ ? convolution_->state(sequences) : LastTokens(sequences);
+    return state;
+  }
+
   Mixed operator()(const Var& h, const PreviousPointers& previous, Context& context,
                    State* state) const {
     const auto drop = [&](const Var& x) { return dropout_(x, context.training, context.noise); };
-    Mixed mixed = mixer_(norm1_(h), previous, context, state);
+    auto* const before = state_cast<Remembered>(state);
+    Var a = norm1_(h);
+    if (convolution_) a = add(a, (*convolution_)(a, before ? &before->last : nullptr));
+    Mixed mixed = mixer_(a, previous, context, before ? before->mixer[0].get() : nullptr);
     const Var between = add(h, drop(mixed.features));
     return {add(between, drop(feed_forward_(norm2_(between)))), std::move(mixed.pointers)};
   }
@@ -48,6 +113,7 @@ class Encoder::Layer final : public Module {
     return static_cast<Norm&>(adopt(name, make_norm(config.norm, config.width)));
   }
   const Norm& norm1_;
+  const ShortConvolution* const convolution_;  // null: none
   const Mixer& mixer_;
   const Norm& norm2_;
   const FeedForward& feed_forward_;
@@ -58,7 +124,9 @@ Encoder::Encoder(const EncoderConfig& config, const std::vector<const MixerKind*
     : depth_(config.layers),
       heads_(config.heads),
       share_(config.share),
-      recompute_(config.recompute) {
+      recompute_(config.recompute),
+      step_code_(config.step_code),
+      ponder_(config.ponder) {
   if (config.width % config.heads != 0)
     fail_option("width", "expected a multiple of heads = {}, got {}", config.heads, config.width);
   if (kinds.size() != 1 && kinds.size() != config.layers)
@@ -74,6 +142,13 @@ Encoder::Encoder(const EncoderConfig& config, const std::vector<const MixerKind*
     layers_.push_back(
         &part<Layer>(fmt::format("layers.{}", l), config, *kinds[kinds.size() == 1 ? 0 : l], l));
   norm_ = static_cast<Norm*>(&adopt("norm", make_norm(config.norm, config.width)));
+  if (!share_ && (step_code_ || config.halting))
+    fail_option(step_code_ ? "step-code" : "halting",
+                "expected share with it, since only a shared layer is repeated");
+  if (!config.halting) return;
+  const double bound = 1 / std::sqrt(static_cast<double>(config.width));
+  halting_weight_ = &param("halting.weight", {1, config.width}, init::uniform(bound));
+  halting_bias_ = &param("halting.bias", {1}, init::constant(1));  // two passes at first
 }
 
 size_t Encoder::passes(std::optional<size_t> iterations) const {
@@ -85,11 +160,11 @@ size_t Encoder::passes(std::optional<size_t> iterations) const {
   return iterations.value_or(depth_);
 }
 
-/// Of every layer, or pass of a shared one: its mixer's state, and its pointers, for the one above.
+/// Of every layer, or pass of a shared one: its state, and its pointers, for the one above.
 struct Encoder::Remembered final : StateOf<Remembered> {
-  auto parts() { return std::tie(mixers, pointers, length); }
+  auto parts() { return std::tie(layers, pointers, length); }
   void make_room(size_t tokens) override {
-    mixers.make_room(tokens);
+    layers.make_room(tokens);
     for (auto& map : pointers) map.make_room(tokens);
   }
   struct Length {
@@ -105,7 +180,7 @@ struct Encoder::Remembered final : StateOf<Remembered> {
       for (auto& map : *this) visitor.visit(map);
     }
   };
-  Children mixers;
+  Children layers;
   Maps pointers;
   Length length;
 };
@@ -113,7 +188,7 @@ struct Encoder::Remembered final : StateOf<Remembered> {
 std::unique_ptr<State> Encoder::state(size_t sequences, std::optional<size_t> iterations) const {
   auto state = std::make_unique<Remembered>();
   for (size_t l = 0; l < passes(iterations); ++l) {
-    state->mixers.push_back(mixer(l).state(sequences));
+    state->layers.push_back(layer(l).state(sequences));
     state->pointers.emplace_back(sequences, mixer(l).candidate_types().empty() ? 0 : heads_);
   }
   return state;
@@ -126,9 +201,9 @@ Encoded Encoder::operator()(const Var& embedded, Context& context, State* state)
   std::optional<PauseTape> pause;
   if (before) pause.emplace();
   const size_t count = passes(context.iterations);
-  expect(!before || before->mixers.size() == count,
+  expect(!before || before->layers.size() == count,
          "encoder: state: expected one for {} passes, got one for {}", count,
-         before ? before->mixers.size() : 0);
+         before ? before->layers.size() : 0);
   expect(!before || (!context.training && !context.watch),
          "encoder: state: expected none in training, nor where a layer is watched: both see whole "
          "sequences");
@@ -136,19 +211,28 @@ Encoded Encoder::operator()(const Var& embedded, Context& context, State* state)
   context.embedded = embedded;
   Var h = embedded;
   Encoded result;
+  std::vector<Var> passed, done;  // of every pass, where tokens halt: h after it, and p
   PreviousPointers previous;
   for (size_t l = 0; l < count; ++l) {
     context.layer = l;
+    if (step_code_) h = add(h, pass_code(h.shape(), l + 1));
+    if (halting_weight_) done.push_back(sigmoid(affine(h, *halting_weight_, *halting_bias_)));
     Mixed mixed = recompute_ && context.training
                       ? checkpointed(l, h, previous, context)
-                      : layer(l)(h, previous, context, before ? before->mixers[l].get() : nullptr);
+                      : layer(l)(h, previous, context, before ? before->layers[l].get() : nullptr);
     h = std::move(mixed.features);
+    if (halting_weight_) passed.push_back(h);
     previous = {mixed.pointers.to, mixed.pointers.distribution};
     if (before && !previous.empty()) previous.to = before->pointers[l].append(previous.to);
     result.pointers.push_back(std::move(mixed.pointers));
   }
   context.embedded = {};
   if (before) before->length.tokens += embedded.shape()[1];
+  if (halting_weight_) {
+    const auto [weight, ponder] = halting(concat(done, 2));
+    h = weighted(passed, weight);
+    result.cost = scale(ponder, static_cast<real>(ponder_));
+  }
   result.features = (*norm_)(h);
   return result;
 }

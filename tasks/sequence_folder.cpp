@@ -13,7 +13,7 @@ namespace gnomon {
 namespace {
 
 constexpr const char* kFormat = "gnomon-sequences-1";
-constexpr uint64_t kMostBytes = uint64_t{1} << 30;  // of a file: numbers as text
+constexpr uint64_t kLargestFile = uint64_t{1} << 30;  // of a file: numbers as text
 constexpr size_t kMostVocabulary = size_t{1} << 24;
 constexpr std::array<const char*, 3> kNames{"train", "validation", "test"};
 
@@ -149,7 +149,7 @@ SequenceFolder::SequenceFolder(const std::string& folder, bool overlap) : folder
 
 /// The file's text, which counts for the fingerprint.
 std::string SequenceFolder::read(const std::string& path) {
-  std::string text = read_file(path, kMostBytes);
+  std::string text = read_file(path, kLargestFile);
   bytes_ += text.size();
   hash_ = fnv1a(fmt::format("{:016x}{:016x}", hash_, fnv1a(text)));
   return text;
@@ -173,7 +173,7 @@ void SequenceFolder::read_line(const std::string& line, const std::string& where
                                Split& split) const {
   if (line.find_first_not_of(" \t\r") == line.npos)
     fail(Fault::data, "{}: expected a sequence, got an empty line", where);
-  const Json record = parse_json(line, where, {.bytes = kMostBytes, .depth = 2});
+  const Json record = parse_json(line, where, {.bytes = kLargestFile, .depth = 2});
   expect_keys(record, {"tokens", "targets", "next"}, where);
   const Json& tokens = array_at(record, "tokens", where);
   const bool next = record.contains("next");

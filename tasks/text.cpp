@@ -41,21 +41,21 @@ struct Part {
   int32_t operator[](size_t n) const { return pieces.empty() ? byte(bytes[n]) : pieces[n]; }
 };
 
-using Counts = std::vector<size_t>;
+using ByteCounts = std::vector<size_t>;
 
-Counts count(const Part& part, size_t vocabulary) {
-  Counts counts(vocabulary);
+ByteCounts count(const Part& part, size_t vocabulary) {
+  ByteCounts counts(vocabulary);
   for (size_t n = 0; n < part.size(); ++n) ++counts[static_cast<size_t>(part[n])];
   return counts;
 }
 
-size_t commonest(const Counts& counts) {
+size_t commonest_byte(const ByteCounts& counts) {
   return static_cast<size_t>(std::max_element(counts.begin(), counts.end()) - counts.begin());
 }
 
 /// How often each token follows an occurrence of the crop [N].
-Counts continuations(const Part& part, const int32_t* crop, size_t N, size_t vocabulary) {
-  Counts counts(vocabulary);
+ByteCounts continuations(const Part& part, const int32_t* crop, size_t N, size_t vocabulary) {
+  ByteCounts counts(vocabulary);
   for (size_t at = 0; at + N < part.size(); ++at) {
     size_t n = 0;
     while (n < N && part[at + n] == crop[n]) ++n;
@@ -249,13 +249,13 @@ class TextTask final : public Task {
     Index answers({B, N});
     for (size_t b = 0; b < B; ++b) {
       const int32_t* token = batch.tokens.row(b);
-      Counts next = continuations(test_, token, N, vocabulary());
-      const auto found = [&] { return next[commonest(next)] > 0; };
+      ByteCounts next = continuations(test_, token, N, vocabulary());
+      const auto found = [&] { return next[commonest_byte(next)] > 0; };
       for (const Part* part : {&train_, &held_})
         if (!found()) next = continuations(*part, token, N, vocabulary());
       expect(found(), "text: oracle: sequence {} of the batch is not in {}", b, files_);
       std::copy(token + 1, token + N, answers.row(b));
-      answers.row(b)[N - 1] = static_cast<int32_t>(commonest(next));
+      answers.row(b)[N - 1] = static_cast<int32_t>(commonest_byte(next));
     }
     return answers;
   }
@@ -300,10 +300,10 @@ class TextTask final : public Task {
   }
   /// Chance and baseline.
   void weigh() {
-    const Counts seen = count(train_, vocabulary()), judged = count(test_, vocabulary());
+    const ByteCounts seen = count(train_, vocabulary()), judged = count(test_, vocabulary());
     const auto all_seen = static_cast<double>(train_.size());
     const auto all_judged = static_cast<double>(test_.size());
-    chance_ = static_cast<double>(judged[commonest(seen)]) / all_judged;
+    chance_ = static_cast<double>(judged[commonest_byte(seen)]) / all_judged;
     baseline_ = 0;
     for (size_t v = 0; v < vocabulary(); ++v)
       baseline_ -= static_cast<double>(judged[v]) / all_judged *

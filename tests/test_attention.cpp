@@ -23,6 +23,10 @@ const std::vector<MixerCase> kMixers{
     {"attention", "rope", {{"attention", "fused"}}},
     {"attention", "alibi", {{"attention", "fused"}}},
     {"attention", "alibi", {{"attention", "composed"}}},
+    {"attention", "carope", {{"attention", "fused"}}},
+    {"attention", "urpe", {{"attention", "fused"}, {"lags", "7"}}},
+    {"attention", "urpe", {{"attention", "composed"}, {"lags", "7"}}},
+    {"longformer", "urpe", {{"longformer-window", "3"}, {"longformer-globals", "2"}}},
     {"longformer", "none", {{"longformer-window", "3"}, {"longformer-globals", "2"}}},
     {"convolution", "none", {{"kernel", "2"}}},
     {"convolution", "none", {{"kernel", "4"}}},
@@ -56,6 +60,7 @@ TEST_CASE("attention: the same bits on any number of threads") {
   const int before = threads();
   for (const AttentionProblem& p : {AttentionProblem{1, 200, 1, 8, true, true},
                                     {2, 130, 3, 33, true, false},
+                                    {2, 200, 2, 8, true, false, {}, 30},
                                     {1, 200, 2, 32, false, false}}) {
     CAPTURE(p.text());
     set_threads(1);
@@ -156,6 +161,12 @@ TEST_CASE("attention: errors are sentences") {
   CHECK_THROWS_WITH_AS(attention(x, x, x, 2, true, {1}), doctest::Contains("slopes [H]"), Error);
   CHECK_THROWS_WITH_AS(attention(x, x, x, 2, false, {}, {.tokens = 2}),
                        doctest::Contains("attention: window: expected causal"), Error);
+  CHECK_THROWS_WITH_AS(attention(x, x, x, 2, true, {}, {}, 0, {ones({3, 4}), ones({3, 4})}),
+                       doctest::Contains("attention: bias [H,L]: expected H = 2"), Error);
+  CHECK_THROWS_WITH_AS(attention(x, x, x, 2, true, {}, {}, 0, {ones({2, 4}), ones({2, 3})}),
+                       doctest::Contains("attention: factor [H,L]: expected shape [2,4]"), Error);
+  CHECK_THROWS_WITH_AS(attention(x, x, x, 2, false, {}, {}, 0, {ones({2, 4}), ones({2, 4})}),
+                       doctest::Contains("causal attention"), Error);
   CHECK_THROWS_WITH_AS(rotary(x, 2), doctest::Contains("an even C"), Error);
   CHECK_THROWS_WITH_AS(causal_convolution(x, ones({3, 5}), ones({6})),
                        doctest::Contains("causal_convolution: w [k,D]"), Error);
@@ -227,7 +238,7 @@ TEST_CASE("mixers: the positions of attention matter, and fused is composed") {
   const auto output = [&](const std::string& position, const std::string& form) {
     return mix(*make_mixer({"attention", position, {{"attention", form}}}), a);
   };
-  for (const std::string position : {"none", "rope", "alibi"}) {
+  for (const std::string position : {"none", "rope", "alibi", "carope", "urpe"}) {
     CAPTURE(position);
     const Array fused = output(position, "fused"), composed = output(position, "composed");
     for (size_t e = 0; e < fused.size(); ++e)
@@ -236,6 +247,7 @@ TEST_CASE("mixers: the positions of attention matter, and fused is composed") {
   CHECK(same(output("none", "fused"), output("learned", "fused")));
   CHECK(!same(output("none", "fused"), output("rope", "fused")));
   CHECK(!same(output("none", "fused"), output("alibi", "fused")));
+  CHECK(!same(output("none", "fused"), output("carope", "fused")));
 }
 
 TEST_CASE("mixers: the slopes of ALiBi are those of the paper") {
@@ -243,9 +255,20 @@ TEST_CASE("mixers: the slopes of ALiBi are those of the paper") {
         std::vector<real>{0.5, 0.25, 0.125, 0.0625, 0.03125, 0.015625, 0.0078125, 0.00390625});
 }
 
+TEST_CASE("mixers: carope begins with the first speed of rotary positions") {
+  const auto mixer = make_mixer({"attention", "carope", {}}, 16, 2);
+  for (const Parameter& p : mixer->parameters())
+    if (p.name == "speed.bias")
+      for (const real b : p.var->value())
+        CHECK(1 / (std::log1p(std::exp(double{b})) + 1) ==
+              doctest::Approx(std::pow(10000.0, -2.0 / 8)).epsilon(1e-4));
+}
+
 TEST_CASE("mixers: options that do not fit are refused") {
   CHECK_THROWS_WITH_AS(make_mixer({"attention", "rope", {}}, 6, 2),
                        doctest::Contains("rope needs heads of even width"), Error);
+  CHECK_THROWS_WITH_AS(make_mixer({"attention", "carope", {}}, 6, 2),
+                       doctest::Contains("carope needs heads of even width"), Error);
   CHECK_THROWS_WITH_AS(make_mixer({"convolution", "none", {{"kernel", "5"}}}),
                        doctest::Contains("from 2 to 4"), Error);
 }

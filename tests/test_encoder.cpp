@@ -1,6 +1,7 @@
 // The encoder: one layer repeated against as many layers that hold the same numbers.
 #include <doctest/doctest.h>
 
+#include "nn/norm.hpp"
 #include "nn/pointer/chain_encoder.hpp"
 #include "tests/allclose.hpp"
 #include "tests/pieces.hpp"
@@ -122,6 +123,75 @@ TEST_CASE("encoder: a shared layer takes one token at a time, however often it i
     for (const auto count : std::vector<std::optional<size_t>>{std::nullopt, 1, 5})
       check_pieces(encoder, features, make_context().tokens, count);
   }
+}
+
+TEST_CASE("encoder: a convolution before the mixer is the sum of the norm and its last values") {
+  constexpr size_t kTaps = 3;
+  EncoderConfig with = config(false), without = config(false);
+  with.layers = without.layers = 1, with.convolution = kTaps;
+  const auto kind = registry<MixerKind>().at("convolution").make();
+  Encoder encoder(with, {kind.get()}), plain(without, {kind.get()});
+  encoder.initialise(5);
+  plain.initialise(5);
+  const auto parameters = encoder.parameters();
+  const Array w = named(parameters, "layers.0.convolution.weight").var->value();
+  CHECK(w.shape().text() == "[3,8]");
+  CHECK(parameters.size() == plain.parameters().size() + 1);
+  const auto run = [](const Encoder& of) {
+    Context context = make_context();
+    return of(features, context).features.value();
+  };
+  CHECK(!same(run(encoder), run(plain)));
+  // Without its weights it is not there.
+  const Array kept = w.clone();
+  named(parameters, "layers.0.convolution.weight").var->value().fill(0);
+  CHECK(same(run(encoder), run(plain)));
+  std::ranges::copy(kept, named(parameters, "layers.0.convolution.weight").var->value().begin());
+
+  // By hand, from the same parts.
+  const Array& gain = named(parameters, "layers.0.norm1.weight").var->value();
+  Array a({kB, kN, kD}), mixed({kB, kN, kD}, 0);
+  for (size_t r = 0; r < kB * kN; ++r) {
+    double mean = 0, square = 0;
+    for (size_t d = 0; d < kD; ++d) mean += double{features.row(r)[d]} / kD;
+    for (size_t d = 0; d < kD; ++d) square += std::pow(double{features.row(r)[d]} - mean, 2) / kD;
+    for (size_t d = 0; d < kD; ++d)
+      a.row(r)[d] = static_cast<real>((double{features.row(r)[d]} - mean) /
+                                      std::sqrt(square + 1e-5) * double{gain.data()[d]});
+  }
+  for (size_t r = 0; r < kB * kN; ++r)
+    for (size_t d = 0; d < kD; ++d) {
+      mixed.row(r)[d] = a.row(r)[d];
+      for (size_t j = 0; j < kTaps && j <= r % kN; ++j)
+        mixed.row(r)[d] += w.row(j)[d] * a.row(r - j)[d];
+    }
+  Context context = make_context();
+  const Var direct = encoder.mixer(0)(mixed, {}, context, nullptr).features;
+  // The encoder without a feed-forward network and last norm: their weights are made to do nothing.
+  for (const Parameter& p : parameters)
+    if (p.name.find("feed_forward.down") != p.name.npos) p.var->value().fill(0);
+  const Array y = run(encoder);
+  Array sum({kB, kN, kD});
+  for (size_t e = 0; e < sum.size(); ++e)
+    sum.data()[e] = features.data()[e] + direct.value().data()[e];
+  const auto last = make_norm("layer", kD);
+  last->initialise(1);
+  const Array expected = (*last)(sum).value();
+  CHECK(differs(
+            y, [&](size_t e) { return double{expected.data()[e]}; }, 1e-4) == "");
+}
+
+TEST_CASE("encoder: a convolution before every kind of mixer, in pieces and shared") {
+  for (const bool share : {false, true})
+    for (const std::string& name : registered_names<MixerKind>()) {
+      CAPTURE(name);
+      const auto kind = registry<MixerKind>().at(name).make();
+      EncoderConfig with = config(share);
+      with.convolution = 4;
+      Encoder encoder(with, {kind.get()});
+      encoder.initialise(4);
+      check_pieces(encoder, features, make_context().tokens);
+    }
 }
 
 TEST_CASE("encoder: what is computed again has the same bits, with noise, and takes less memory") {

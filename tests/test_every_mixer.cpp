@@ -177,7 +177,7 @@ TEST_CASE("every mixer: in pieces of any sizes gives what the whole sequence giv
 
 TEST_CASE("every mixer: the same with every position encoding it takes") {
   for (const std::string& name : registered_names<MixerKind>())
-    for (const char* position : {"learned", "rope", "alibi"}) {
+    for (const char* position : {"learned", "rope", "alibi", "carope", "urpe"}) {
       CAPTURE(name);
       CAPTURE(position);
       std::unique_ptr<Stack> stack;

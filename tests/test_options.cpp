@@ -114,7 +114,7 @@ TEST_CASE("options: what two groups have is one option, and their defaults must 
 
 TEST_CASE("options: positions that no mixer reads are refused, and the table's length with them") {
   for (const std::string& mixer : registered_names<MixerKind>())
-    for (const std::string position : {"none", "learned", "rope", "alibi"}) {
+    for (const std::string position : {"none", "learned", "rope", "alibi", "carope", "urpe"}) {
       CAPTURE(mixer);
       CAPTURE(position);
       ExperimentNames names;
@@ -145,7 +145,7 @@ TEST_CASE("options: a run's config.ini may hold what was ignored before") {
         ->remarks;
   };
   CHECK(remarks("").empty());
-  CHECK(remarks("selection = straight-through\ntemperature = 1\nkernel = 3\ncredit = "
+  CHECK(remarks("selection = straight-through\ntemperature = 2\nkernel = 3\ncredit = "
                 "false\nmax-length = 2048\n"
                 "longformer-window = 128\nvocabulary = 8192\nopening = \n")
             .empty());

@@ -80,6 +80,9 @@ TEST_CASE("schedule: options are read by name and range") {
 }
 
 TEST_CASE("temperature: held, geometric, held") {
+  CHECK(TemperatureConfig{.temperature = 3}.at(900, 1000) == 3);
+  CHECK_THROWS_WITH_AS((TemperatureConfig{.final_temperature = 1e-4}.check()),
+                       "final-temperature: expected 0 or 0.001 to 1000, got 0.0001", Error);
   const TemperatureConfig c{.temperature = 4, .final_temperature = 0.25, .hold = 0.2, .until = 0.6};
   CHECK(c.at(1, 100) == 4);
   CHECK(c.at(20, 100) == 4);

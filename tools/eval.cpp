@@ -208,7 +208,7 @@ Exit evaluate(const Words& words) {
   auto lengths =
       config.read_stride() ? std::vector<size_t>{0} : parse_lengths(config.lengths, task);
   if (config.plan.temperature == 0)
-    config.plan.temperature = run.experiment->training.temperature.final_temperature;
+    config.plan.temperature = run.experiment->training.temperature.last();
 
   std::vector<Evaluation> rows;
   size_t done = 0, batches = 0;

@@ -99,7 +99,7 @@ Exit inspect(const Words& words) {
       .config = read_file(config.run + "/config.ini", 1 << 20),
       .parameters = model->parameter_count(),
       .length = config.length ? config.length : default_length(task, training.length),
-      .temperature = training.temperature.final_temperature,
+      .temperature = training.temperature.last(),
       .metrics = read_metrics(config.run + "/metrics.jsonl")};
   const auto sample = [&]() -> Batch {
     if (!config.text.empty()) return typed(Spelling(task).tokens(typed_text(config.text), "text"));

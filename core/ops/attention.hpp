@@ -8,6 +8,12 @@
 //   backward, from q, k, v, y and one lse per row and head:    d_i = dy_i . y_i
 //     dv_j = sum_i p_ij dy_i       ds_ij = p_ij (dy_i . v_j - d_i)
 //     dq_i = sum_j ds_ij k_j / sqrt(C)      dk_j = sum_i ds_ij q_i / sqrt(C)
+//   With tables of lags (causal only), bias and factor [H,L], l = min(i - j, L - 1):
+//     s_ij is bias[l] more, and y_i = sum_j p_ij factor[l] v_j (rows no longer sum to one)
+//     dv_j = sum_i p_ij factor[l] dy_i    ds_ij = p_ij (factor[l] dy_i . v_j - d_i)
+//     dbias[l] = sum ds_ij    dfactor[l] = sum p_ij dy_i . v_j    over the pairs of lag l
+//     (URPE: Luo et al., "Your transformer may not be as powerful as you expect", 2022,
+//     arXiv 2205.13401, section 4)
 //   cost: N^2 C multiply-adds a product and head (2 forward, 5 backward), half of it when causal;
 //   memory: O(N). With a window (causal only), token i sees w tokens up to itself and the first g
 //   tokens (AttentionWindow), and the cost is N (w + g) C. A few queries at the end of
@@ -25,6 +31,7 @@
 #include "core/counters.hpp"
 #include "core/simd/block.hpp"
 #include "core/simd/gather.hpp"
+#include "core/simd/lags.hpp"
 #include "core/tape.hpp"
 
 namespace gnomon {
@@ -34,6 +41,12 @@ namespace gnomon {
 struct AttentionWindow {
   size_t tokens = 0;  ///< 0: all
   size_t globals = 0;
+};
+
+/// What a pair adds to its score, and what it multiplies its weight by, for each head and lag
+/// [H,L]; lags from L - 1 on share the last entry. Both or none.
+struct LagTables {
+  Var bias = {}, factor = {};
 };
 
 namespace detail {
@@ -48,7 +61,13 @@ struct AttentionPlan {
   bool causal;
   std::vector<real> slopes;
   AttentionWindow window = {};
+  Array bias = {}, factor = {};  // of lags: [H,L]; empty: none
 
+  bool lagged() const { return !bias.empty(); }
+  size_t lags() const { return bias.shape().last(); }
+  simd::LagBlock<kKeys, kQueries> lag_block(size_t first, size_t key) const {
+    return {lags(), start + first, key};
+  }
   size_t query_blocks() const { return (N + kQueries - 1) / kQueries; }
   size_t width() const { return (C + simd::kLanes - 1) / simd::kLanes * simd::kLanes; }
   /// Where row n of head h begins in a [B,N,H C] array.
@@ -102,6 +121,8 @@ struct AttentionPlan {
     simd::block_product<false>(keys, C, kQueries, {block, C, 1}, queries, kQueries, s, kQueries);
     const bool diagonal = causal && key + keys > start + first + 1;
     const bool beyond = window.tokens > 0 && key + window.tokens < start + first + kQueries;
+    if (lagged())
+      lag_block(first, key).add(bias.row(h), static_cast<real>(1 / std::log(2.0)), keys, s);
     if (!diagonal && !beyond && slopes.empty()) return;
     alignas(64) real steps[kLanes];
     std::iota(steps, steps + kLanes, real{0});
@@ -188,6 +209,7 @@ inline void attend_block(const AttentionPlan& plan, size_t b, size_t h, size_t f
       }
 #pragma GCC unroll 8
     for (size_t p = 0; p < kPacks; ++p) total[p].store_aligned(sum + p * kLanes);
+    if (plan.lagged()) plan.lag_block(first, key).multiply(plan.factor.row(h), keys, s);
     simd::block_product<true>(C, keys, kQueries, {v.data() + plan.key_at(b, key, h), 1, D}, s,
                               kQueries, sum_v, kQueries);
   });
@@ -215,10 +237,17 @@ inline void attend_row(const AttentionPlan& plan, size_t b, size_t h, size_t n, 
       weight[m] -=
           plan.slopes[h] * std::abs(static_cast<real>(position) - static_cast<real>(key(m)));
   }
+  const auto of_lag = [&](const Array& table, size_t m) {
+    return table.row(h)[std::min(position - key(m), plan.lags() - 1)];
+  };
+  if (plan.lagged())
+    for (size_t m = 0; m < count; ++m) weight[m] += of_lag(plan.bias, m);
   const real top = simd::max(weight.data(), count);
   simd::map_range(
       count, weight.data(), [top](auto w) { return xsimd::exp(w - top); }, weight.data());
   const real sum = simd::sum(weight.data(), count);
+  if (plan.lagged())
+    for (size_t m = 0; m < count; ++m) weight[m] *= of_lag(plan.factor, m);
   const real* const values = v.data() + plan.key_at(b, 0, h);
   simd::weighted_sum(
       count, C, y.data() + plan.at(b, n, h), real{0}, 1 / sum,
@@ -227,11 +256,12 @@ inline void attend_row(const AttentionPlan& plan, size_t b, size_t h, size_t n, 
       static_cast<real>((double{top} + std::log(double{sum})) / std::log(2.0));
 }
 
-/// Gradients of one block of queries of head h: writes dq's rows, adds to dk and dv [N, width].
+/// Gradients of one block of queries of head h: writes dq's rows, adds to dk and dv [N, width],
+/// and with tables of lags to their gradients [2, L].
 inline void attend_block_backward(const AttentionPlan& plan, size_t b, size_t h, size_t first,
                                   const Array& q, const Array& k, const Array& v, const Array& y,
-                                  const Array& lse, const Array& dy, Array& dq, real* dk,
-                                  real* dv) {
+                                  const Array& lse, const Array& dy, Array& dq, real* dk, real* dv,
+                                  real* dlags) {
   using simd::kLanes, simd::Pack;
   constexpr size_t kQueries = AttentionPlan::kQueries, kKeys = AttentionPlan::kKeys;
   const size_t C = plan.C, D = plan.H * C, width = plan.width();
@@ -274,6 +304,9 @@ inline void attend_block_backward(const AttentionPlan& plan, size_t b, size_t h,
         (weight * (Pack::load_aligned(ds + e) - row_mean)).store_aligned(ds + e);
       }
     }
+    if (plan.lagged())
+      plan.lag_block(first, key)
+          .backward(plan.factor.row(h), mean, keys, p, ds, dlags, dlags + plan.lags());
     simd::block_product<true>(C, keys, kQueries, {key_block.data(), 1, C}, ds, kQueries, sum_k,
                               kQueries);
     simd::block_product<true>(keys, kQueries, width, {p, kQueries, 1}, out_rows, width,
@@ -291,10 +324,10 @@ inline void attend_block_backward(const AttentionPlan& plan, size_t b, size_t h,
 /// Multi-head attention with scores q . k / sqrt(C), C = D / H. `slopes`: one per head for linear
 /// biases (ALiBi: Press et al., "Train short, test long", 2022), or none.
 /// `first`: the position of the first query, where k and v hold what came before. Throws Error when
-/// shapes disagree, D is not divisible by the heads, or a window is not causal.
+/// shapes disagree, D is not divisible by the heads, or a window or tables of lags are not causal.
 inline Var attention(const Var& q, const Var& k, const Var& v, size_t heads, bool causal,
                      const std::vector<real>& slopes = {}, AttentionWindow window = {},
-                     size_t first = 0) {
+                     size_t first = 0, const LagTables& lags = {}) {
   const auto [B, N, D] = dims<3>(q.value(), "attention: q [B,N,D]");
   const auto [Bk, M, Dk] = dims<3>(k.value(), "attention: k [B,M,D]");
   expect(Bk == B && Dk == D && (causal ? first + N <= M : first == 0 && M == N),
@@ -308,7 +341,26 @@ inline Var attention(const Var& q, const Var& k, const Var& v, size_t heads, boo
   expect(causal || window.tokens == 0,
          "attention: window: expected causal attention with a window, got window = {}",
          window.tokens);
-  const detail::AttentionPlan plan{B, N, M, heads, D / heads, first, causal, slopes, window};
+  const bool lagged = !lags.bias.value().empty();
+  if (lagged) {
+    const auto [Hl, L] = dims<2>(lags.bias.value(), "attention: bias [H,L]");
+    expect(Hl == heads && L > 0 && causal,
+           "attention: bias [H,L]: expected H = {}, at least one lag and causal attention, got "
+           "shape {}",
+           heads, lags.bias.shape());
+    expect_shape(lags.factor.value(), lags.bias.shape(), "attention: factor [H,L]");
+  }
+  const detail::AttentionPlan plan{B,
+                                   N,
+                                   M,
+                                   heads,
+                                   D / heads,
+                                   first,
+                                   causal,
+                                   slopes,
+                                   window,
+                                   lags.bias.value(),
+                                   lags.factor.value()};
   const size_t H = heads, blocks = plan.query_blocks();
 
   Array y(q.shape()), lse({B, H, N});
@@ -326,8 +378,10 @@ inline Var attention(const Var& q, const Var& k, const Var& v, size_t heads, boo
     });
   counters.matrix_flops += 2 * 2 * B * H * plan.pairs() * plan.C;
 
+  std::vector<Var> inputs{q, k, v};
+  if (lagged) inputs.insert(inputs.end(), {lags.bias, lags.factor});
   return record(
-      "attention", y, {q, k, v},
+      "attention", y, inputs,
       [q = q.value(), k = k.value(), v = v.value(), y, lse, plan](const Array& dy, Inputs in) {
         const size_t B = plan.B, N = plan.N, H = plan.H, C = plan.C;
         expect(plan.M == N, "attention: gradients are those of whole sequences, got N = {}, M = {}",
@@ -338,12 +392,15 @@ inline Var attention(const Var& q, const Var& k, const Var& v, size_t heads, boo
         const size_t parts = std::min(blocks, (B * H + 7) / (B * H));
         Array dq(q.shape()), dk(q.shape()), dv(q.shape());
         Array sums({B * H, parts, 2, N, width}, 0);
+        const size_t L = plan.lagged() ? plan.lags() : 0;
+        Array of_lags({B, H, parts, 2 * L}, 0);
         parallel_for(B * H * parts, 1, [&](size_t piece, size_t) {
           const size_t group = piece / parts;
           real* const own = sums.data() + piece * 2 * N * width;
           for (size_t block = piece % parts; block < blocks; block += parts)
             detail::attend_block_backward(plan, group / H, group % H, block * plan.kQueries, q, k,
-                                          v, y, lse, dy, dq, own, own + N * width);
+                                          v, y, lse, dy, dq, own, own + N * width,
+                                          of_lags.row(piece));
         });
         parallel_for(B * N, 16, [&](size_t begin, size_t end) {
           for (size_t n = begin; n < end; ++n)
@@ -364,6 +421,12 @@ inline Var attention(const Var& q, const Var& k, const Var& v, size_t heads, boo
         in.add(0, dq);
         in.add(1, dk);
         in.add(2, dv);
+        for (const size_t table : {0, 1})
+          if (L > 0 && in.wants(3 + table)) {
+            Array& dtable = in.grad(3 + table);
+            for (size_t r = 0; r < B * H * parts; ++r)
+              simd::add_to(dtable.row(r / parts % H), of_lags.row(r) + table * L, L);
+          }
       });
 }
 

@@ -81,6 +81,7 @@ class BlockAttentionKind final : public MixerKind {
     f.integer("blocks", blocks_, 1, 1024, "earlier blocks that a token reads beside its own");
   }
   bool takes(const std::string& position) const override { return position != "alibi"; }
+  std::string cost() const override { return "N (N/T + r T) D"; }
   std::unique_ptr<Mixer> make(const MixerPlace& place) const override {
     return std::make_unique<BlockAttention>(place, tokens_, blocks_);
   }

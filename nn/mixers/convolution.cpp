@@ -40,6 +40,7 @@ class ConvolutionKind final : public MixerKind {
   void declare(Fields& f) override {
     f.integer("kernel", kernel_, 2, 4, "tokens that a short convolution spans");
   }
+  std::string cost() const override { return "N D"; }
   std::unique_ptr<Mixer> make(const MixerPlace& place) const override {
     return std::make_unique<Convolution>(place, kernel_);
   }

@@ -62,6 +62,7 @@ class AssociativeMemoryKind final : public MixerKind {
   void declare(Fields& f) override {
     f.integer("slots", slots_, 1, 65536, "rows of the memory that is the same for all sequences");
   }
+  std::string cost() const override { return "N D"; }
   std::unique_ptr<Mixer> make(const MixerPlace& place) const override {
     return std::make_unique<AssociativeMemory>(place, slots_);
   }

@@ -22,6 +22,7 @@ class LongformerKind final : public MixerKind {
               "how many tokens at the beginning are seen by all");
   }
   bool takes(const std::string&) const override { return true; }
+  std::string cost() const override { return "N w D"; }
   std::unique_ptr<Mixer> make(const MixerPlace& place) const override {
     return std::make_unique<MultiHeadAttention>(place, true, window_);
   }

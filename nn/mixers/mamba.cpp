@@ -106,6 +106,7 @@ class MambaKind final : public MixerKind {
     f.integer("expansion", expansion_, 1, 8, "channels for each feature of a token");
     f.integer("kernel", kernel_, 2, 8, "tokens that the short convolution in front spans");
   }
+  std::string cost() const override { return "N M W"; }
   std::unique_ptr<Mixer> make(const MixerPlace& place) const override {
     return std::make_unique<Mamba>(place, expansion_, states_, kernel_);
   }

@@ -83,9 +83,10 @@ class Mixer : public Module {
 
 /// What a mixer is built for.
 struct MixerPlace {
-  size_t width, heads;    ///< D, H; D is a multiple of H
-  size_t layer, layers;   ///< this layer, and how many there are
-  std::string position;   ///< "none", "learned" (done by the model), "rope" or "alibi"
+  size_t width, heads;   ///< D, H; D is a multiple of H
+  size_t layer, layers;  ///< this layer, and how many there are
+  /// "none", "learned" (done by the model), "rope", "alibi", "carope" or "urpe".
+  std::string position;
   bool repeated = false;  ///< it is the layer above itself, too
   /// May it ever find pointers below? (A repeated layer finds none in its first pass.)
   bool pointers_below() const { return layer > 0 || repeated; }
@@ -109,6 +110,8 @@ class MixerKind {
   virtual bool takes(const std::string& position) const {
     return position == "none" || position == "learned";
   }
+  /// How its work grows for a sequence, beside the products with weights: "N N D".
+  virtual std::string cost() const = 0;
   /// Does its training read the temperature (Context)?
   virtual bool anneals() const { return false; }
   /// Throws Error(Fault::option) for options that do not fit each other or the place.

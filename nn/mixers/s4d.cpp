@@ -78,6 +78,7 @@ class S4DKind final : public MixerKind {
   void declare(Fields& f) override {
     f.integer("states", states_, 2, 256, "numbers that every channel remembers");
   }
+  std::string cost() const override { return "N M D"; }
   std::unique_ptr<Mixer> make(const MixerPlace& place) const override {
     if (states_ % 2 != 0)
       fail_option("states", "expected an even number for s4d, whose states are complex, got {}",

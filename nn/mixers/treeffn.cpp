@@ -1,23 +1,28 @@
-// TreeFFN, its causal half: every token takes gated messages from its left neighbour, again and
-// again.
+// Messages from each token to the next, round after round: after I rounds a token knows I others.
 //
-//   h^0 = a;   I times:   g = sigmoid(gate([h_{n-1}; h_n]))                    one number a token
-//                         h_n <- h_n + relu(update(g edge([h_{n-1}; h_n])))    before the first: 0
-//   y = sum_i w_i h^i - a      over i = 1 .. I      w = sigmoid(threshold - (i - 1)), normalised
+//   tree (the default), `rounds` I times, h = a at first and p_n = h_{n-1}, zeros before the first:
+//     h_n <- h_n + relu(update(sigmoid(gate [p_n; h_n]) edge [p_n; h_n]))
+//     y = sum_i w_i h^(i) - a,   w_i = sigmoid(threshold - i) / sum_j sigmoid(threshold - j)
+//   aspp:
+//     s_n = p_n + h_n       z_n = sigmoid(gate [h_n; s_n]) s_n        (element by element)
+//     h_n <- h_n + down(silu(u) v),   [u; v] = up [h_n; z_n]          y = h - a
 //
-// The feed-forward part of TreeGPT (lizixi-0x2F/TreeGPT, no paper of its own), of which only the
-// edges n-1 -> n are kept: the published ones run both ways and show a token what it is to predict.
-// What is known of a token travels one place a round, I places a layer: a control. Heads are not
-// used. A token costs I (3 D D + 2 D) weights; a sequence keeps I D numbers, h of its last token
-// before every round.
+// TreeFFN of TreeGPT (public code lizixi-0x2F/TreeGPT), and the operator ASPP (public code
+// lizixi-0x2F/Asterisk-Games, aspp_model/). What differs: edges lead forward only (theirs run both
+// ways and show a token its target); for aspp, no weights of single edges, no norms and no dropout
+// inside, and the rounds are given, not learned through a rounded number. D width. Cost a token: 3
+// D^2 a round (aspp: 12 D^2); a state of I D numbers. Its reach is I tokens a layer: a control.
 #include "core/ops/add.hpp"
 #include "core/ops/concat.hpp"
+#include "core/ops/mul.hpp"
 #include "core/ops/relu.hpp"
 #include "core/ops/reshape.hpp"
 #include "core/ops/scale.hpp"
 #include "core/ops/scale_by.hpp"
 #include "core/ops/scale_rows.hpp"
+#include "core/ops/select_columns.hpp"
 #include "core/ops/sigmoid.hpp"
+#include "core/ops/silu.hpp"
 #include "core/ops/slice.hpp"
 #include "core/ops/softmax.hpp"
 #include "core/ops/softplus.hpp"
@@ -27,78 +32,112 @@
 namespace gnomon {
 namespace {
 
-/// Parameters: edge.weight [D,2D]; gate.weight [1,2D]; update.weight [D,D]; threshold [1], 2 at
-/// first.
-class TreeMessages final : public Mixer {
+/// What both have in common: a state that holds, for every round, the h of the last token.
+class Rounds : public Mixer {
  public:
-  using Memory = SequenceStates<std::vector<real>>;  // [I,D] each
+  Rounds(const MixerPlace& place, size_t rounds) : width_(place.width), rounds_(rounds) {}
 
-  TreeMessages(const MixerPlace& place, size_t rounds)
-      : width_(place.width),
-        rounds_(rounds),
+  std::unique_ptr<State> state(size_t sequences) const override {
+    return std::make_unique<RoundStates>(sequences, std::vector<real>(rounds_ * width_));
+  }
+
+ protected:
+  using RoundStates = SequenceStates<std::vector<real>>;
+
+  /// p: every token gets the h of the token before it, in this round.
+  static Var before(const Var& h, size_t round, RoundStates* states) {
+    const auto [B, N, D] = dims<3>(h.value(), "treeffn: h [B,N,D]");
+    Array last({B, 1, D}, 0);
+    for (size_t b = 0; states && b < B; ++b) {
+      real* const known = states->each[b].data() + round * D;
+      std::copy_n(known, D, last.row(b));
+      std::copy_n(h.value().row(b * N + N - 1), D, known);
+    }
+    return N == 1 ? Var(last) : concat({last, slice(h, 1, 0, N - 1)}, 1);
+  }
+
+  size_t width_, rounds_;
+};
+
+/// Parameters: edge.weight [D,2D], gate.weight [1,2D], update.weight [D,D]; threshold [1] from 2.
+class TreeRounds final : public Rounds {
+ public:
+  TreeRounds(const MixerPlace& place, size_t rounds)
+      : Rounds(place, rounds),
         edge_(part<Linear>("edge", 2 * place.width, place.width, false)),
         gate_(part<Linear>("gate", 2 * place.width, 1, false)),
         update_(part<Linear>("update", place.width, place.width, false)),
         threshold_(param("threshold", {1}, init::constant(2))) {}
 
   Mixed operator()(const Var& a, const PreviousPointers&, Context&, State* state) const override {
-    auto* const before = state_cast<Memory>(state);
-    const Shape tokens{a.shape()[0], a.shape()[1]};
-    const Var weights = round_weights();
-    Var h = a, y = scale(a, -1);
+    auto* const states = state_cast<RoundStates>(state);
+    // log sigmoid(threshold - i) = - softplus(i - threshold), and a softmax divides by the sum.
+    Array number({rounds_});
+    for (size_t i = 0; i < rounds_; ++i) number.data()[i] = static_cast<real>(i);
+    const Var each = select_columns(threshold_, Index({rounds_}, 0));
+    const Var weight = softmax(scale(softplus(add(number, scale(each, -1))), -1));
+    Var h = a, sum;
     for (size_t i = 0; i < rounds_; ++i) {
-      const Var pair = concat({left(h, i, before), h}, 2);
-      const Var g = reshape(sigmoid(gate_(pair)), tokens);
-      h = add(h, relu(update_(scale_rows(edge_(pair), g))));
-      y = add(y, scale_by(h, slice(weights, 0, i, i + 1)));
+      const Var pair = concat({before(h, i, states), h}, 2);
+      const Var open = reshape(sigmoid(gate_(pair)), {a.shape()[0], a.shape()[1]});
+      h = add(h, relu(update_(scale_rows(edge_(pair), open))));
+      const Var part = scale_by(h, slice(weight, 0, i, i + 1));
+      sum = i == 0 ? part : add(sum, part);
     }
-    return {y, {}};
-  }
-  std::unique_ptr<State> state(size_t sequences) const override {
-    return std::make_unique<Memory>(sequences, std::vector<real>(rounds_ * width_));
+    return {add(sum, scale(a, -1)), {}};
   }
 
  private:
-  /// h of the token before each; brings the state of round i forward.
-  Var left(const Var& h, size_t i, Memory* memory) const {
-    const auto [B, N, D] = dims<3>(h.value(), "treeffn: h [B,N,D]");
-    Array first({B, 1, D}, 0);
-    for (size_t b = 0; memory && b < B; ++b) {
-      real* const kept = memory->each[b].data() + i * D;
-      std::copy_n(kept, D, first.row(b));
-      std::copy_n(h.value().row(b * N + N - 1), D, kept);
-    }
-    return N == 1 ? Var(first) : concat({first, slice(h, 1, 0, N - 1)}, 1);
-  }
-  /// [I], of sum one: softmax of log sigmoid(threshold - i) = -softplus(i - threshold).
-  Var round_weights() const {
-    Array rounds({rounds_});
-    for (size_t i = 0; i < rounds_; ++i) rounds.data()[i] = static_cast<real>(i);
-    const Var thresholds = concat(std::vector<Var>(rounds_, threshold_), 0);
-    return softmax(scale(softplus(add(rounds, scale(thresholds, -1))), -1));
-  }
-
-  const size_t width_, rounds_;
   const Linear &edge_, &gate_, &update_;
   const Var& threshold_;
 };
 
-class TreeMessagesKind final : public MixerKind {
+/// Parameters: gate.weight [D,2D], up.weight [4D,2D], down.weight [D,2D].
+class AsppRounds final : public Rounds {
+ public:
+  AsppRounds(const MixerPlace& place, size_t rounds)
+      : Rounds(place, rounds),
+        gate_(part<Linear>("gate", 2 * place.width, place.width, false)),
+        up_(part<Linear>("up", 2 * place.width, 4 * place.width, false)),
+        down_(part<Linear>("down", 2 * place.width, place.width, false)) {}
+
+  Mixed operator()(const Var& a, const PreviousPointers&, Context&, State* state) const override {
+    auto* const states = state_cast<RoundStates>(state);
+    Var h = a;
+    for (size_t i = 0; i < rounds_; ++i) {
+      const Var message = add(before(h, i, states), h);
+      const Var heard = mul(message, sigmoid(gate_(concat({h, message}, 2))));
+      const std::vector<Var> halves = affine_all(concat({h, heard}, 2), {{up_.weight().w, {}, 2}});
+      h = add(h, down_(mul(silu(halves[0]), halves[1])));
+    }
+    return {add(h, scale(a, -1)), {}};
+  }
+
+ private:
+  const Linear &gate_, &up_, &down_;
+};
+
+class TreeKind final : public MixerKind {
  public:
   void declare(Fields& f) override {
-    f.integer("rounds", rounds_, 1, 64, "how often tokens take messages from their neighbours");
+    f.integer("rounds", rounds_, 1, 64, "rounds of messages, each from a token to the next");
+    f.choice("messages", messages_, {"tree", "aspp"},
+             "what a round computes: TreeFFN's gated edges, or ASPP's sums and network");
   }
+  std::string cost() const override { return "N I D"; }
   std::unique_ptr<Mixer> make(const MixerPlace& place) const override {
-    return std::make_unique<TreeMessages>(place, rounds_);
+    if (messages_ == "aspp") return std::make_unique<AsppRounds>(place, rounds_);
+    return std::make_unique<TreeRounds>(place, rounds_);
   }
 
  private:
   size_t rounds_ = 4;
+  std::string messages_ = "tree";
 };
 
 const Registration<MixerKind> kTreeFfn{
-    "treeffn", "every token takes gated messages from its left neighbour, several times",
-    [] { return std::make_unique<TreeMessagesKind>(); }};
+    "treeffn", "every token sends gated messages to the next one, for some rounds",
+    [] { return std::make_unique<TreeKind>(); }};
 
 }  // namespace
 }  // namespace gnomon

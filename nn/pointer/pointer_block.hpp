@@ -77,6 +77,7 @@ class PointerKind final : public MixerKind {
   explicit PointerKind(const PointerConfig& config) : config_(config) {}
   void declare(Fields& f) override { config_.declare(f); }
   bool anneals() const override { return true; }
+  std::string cost() const override { return "N K D"; }
   std::unique_ptr<Mixer> make(const MixerPlace& place) const override;
 
  private:

@@ -19,6 +19,7 @@ const Registration<CandidateSource> kHalfway{"halfway", "halfway - half as far f
 
 class HalvingKind final : public MixerKind {
  public:
+  std::string cost() const override { return "N D"; }
   std::unique_ptr<Mixer> make(const MixerPlace& place) const override {
     return std::make_unique<PointerBlock>(PointerConfig{.sources = "window:2,halfway"}, place);
   }

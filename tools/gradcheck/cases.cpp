@@ -177,6 +177,7 @@ std::vector<OpCase> gradient_cases() {
       {"mul", [](V v) { return mul(v[0], v[1]); }, {{3, 7}, {3, 7}}},
       {"mul by itself", [](V v) { return mul(v[0], v[0]); }, {{3, 7}}},
       {"prefix_sum", [](V v) { return prefix_sum(v[0]); }, {{2, 5, 3}}},
+      {"prefix_sum of many columns", [](V v) { return prefix_sum(v[0]); }, {{2, 3, 18}}},
       {"prefix_sum added",
        [](V v) { return mul(prefix_sum(v[0]), prefix_sum(mul(v[0], v[0]))); },
        {{1, 4, 2}}},

@@ -1,8 +1,10 @@
 // Rows of the gradient table: what the mixers of tokens are made of.
+#include "core/ops/add.hpp"
 #include "core/ops/attention.hpp"
 #include "core/ops/block_attention.hpp"
 #include "core/ops/causal_convolution.hpp"
 #include "core/ops/rotary.hpp"
+#include "core/ops/turn.hpp"
 #include "tools/gradcheck/cases.hpp"
 
 namespace gnomon {
@@ -35,6 +37,26 @@ std::vector<OpCase> attention_gradient_cases() {
       {"attention to a window and the first tokens",
        [](V v) { return attention(v[0], v[1], v[2], 1, true, {}, {.tokens = 3, .globals = 2}); },
        {two_blocks, two_blocks, two_blocks}},
+      {"attention with tables of lags",
+       [](V v) {
+         return attention(v[0], v[1], v[2], 2, true, {}, {}, 0, {v[3], v[4]});
+       },
+       {small, small, small, {2, 3}, {2, 3}}},
+      {"attention with tables of lags in blocks",
+       [](V v) {
+         return attention(v[0], v[1], v[2], 1, true, {}, {}, 0, {v[3], v[4]});
+       },
+       {two_blocks, two_blocks, two_blocks, {1, 65}, {1, 65}}},
+      {"attention with tables of lags in a window",
+       [](V v) {
+         return attention(v[0], v[1], v[2], 1, true, {0.5}, {66, 1}, 0, {v[3], v[4]});
+       },
+       {two_blocks, two_blocks, two_blocks, {1, 70}, {1, 70}}},
+      {"attention with one table, of itself",
+       [](V v) {
+         return attention(v[0], v[0], v[0], 2, true, {}, {}, 0, {v[1], v[1]});
+       },
+       {small, {2, 4}}},
       {"attention of itself", [](V v) { return attention(v[0], v[0], v[0], 2, true); }, {small}},
       {"block_attention",
        [](V v) { return block_attention(v[0], v[1], v[2], two_blocks_before(2, 14, 2, 3), 3); },
@@ -51,6 +73,10 @@ std::vector<OpCase> attention_gradient_cases() {
       {"causal_convolution longer than the text",
        [](V v) { return causal_convolution(v[0], v[1], v[2]); },
        {{1, 2, 3}, {4, 3}, {3}}},
+      {"turn", [](V v) { return turn(v[0], v[1], 2); }, {{2, 5, 8}, {2, 5, 4}}},
+      {"turn added",
+       [](V v) { return add(turn(v[0], v[1], 1), turn(turn(v[0], v[1], 1), v[1], 1)); },
+       {{1, 3, 6}, {1, 3, 3}}},
       {"rotary", [](V v) { return rotary(v[0], 2, 0, 100); }, {{2, 5, 8}}},
   };
 }

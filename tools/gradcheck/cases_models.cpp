@@ -55,7 +55,7 @@ ModelCheck check(const std::string& model, const std::map<std::string, std::stri
 
 std::vector<ModelCheck> model_checks() {
   std::vector<ModelCheck> results;
-  for (const char* position : {"none", "learned", "rope", "alibi"})
+  for (const char* position : {"none", "learned", "rope", "alibi", "carope", "urpe"})
     for (const char* attention : {"fused", "composed"})
       results.push_back(check("transformer", {{"position", position}, {"attention", attention}}));
   results.push_back(check("transformer", {{"mixers", "convolution,attention"}, {"norm", "rms"}}));
@@ -71,6 +71,12 @@ std::vector<ModelCheck> model_checks() {
       "pointer", {{"sources", "match:1,window:2 | window:2 / previous:2,jump | neighbour,hop,run"},
                   {"hand-on", "distribution"}}));
   results.push_back(check("pointer", {{"share", "true"}, {"encode", "content"}}));
+  for (const char* model : {"transformer", "pointer"})
+    results.push_back(check(model, {{"share", "true"},
+                                    {"layers", "4"},
+                                    {"step-code", "true"},
+                                    {"halting", "true"},
+                                    {"ponder", "0.3"}}));
   for (const std::string& source : registered_names<CandidateSource>()) {
     // rank stands alone: beside others, what lifts its best logit to zero is left out of its
     // gradient, and among its own candidates that changes nothing.

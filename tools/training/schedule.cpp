@@ -48,20 +48,23 @@ double ScheduleConfig::rate(size_t step, size_t steps) const {
 
 void TemperatureConfig::declare(Fields& f) {
   f.number("temperature", temperature, 1e-3, 1e3, "of soft selections in training, at first");
-  f.number("final-temperature", final_temperature, 1e-3, 1e3, "of soft selections, at last");
+  f.number("final-temperature", final_temperature, 0, 1e3,
+           "of soft selections, at last, 0.001 or more; 0: as --temperature");
   f.number("hold", hold, 0, 1, "fraction of the steps before the temperature changes");
   f.number("until", until, 0, 1, "fraction of the steps after which it has changed");
 }
 
 void TemperatureConfig::check() const {
   if (until < hold) fail_option("until", "expected at least --hold = {}, got {}", hold, until);
+  if (final_temperature > 0 && final_temperature < 1e-3)
+    fail_option("final-temperature", "expected 0 or 0.001 to 1000, got {}", final_temperature);
 }
 
 double TemperatureConfig::at(size_t step, size_t steps) const {
   check();
   expect_step(step, steps);
   const double u = progress(static_cast<double>(step) / static_cast<double>(steps), hold, until);
-  return temperature * std::pow(final_temperature / temperature, u);
+  return temperature * std::pow(last() / temperature, u);
 }
 
 Pace pace_at(const ScheduleConfig& schedule, const TemperatureConfig& temperature,

@@ -28,15 +28,17 @@ struct ScheduleConfig {
 
 /// The temperature of soft selections: held, then lowered by an equal factor each step, then held.
 struct TemperatureConfig {
-  double temperature = 1;
-  double final_temperature = 1;
+  double temperature = 2;
+  double final_temperature = 0;  ///< 0: as `temperature`, which then never changes
   double hold = 0.2;   ///< the fraction of the steps up to which it stays at `temperature`
   double until = 0.7;  ///< the fraction of the steps from which it stays at `final_temperature`
   void declare(Fields& f);
-  /// Throws Error(Fault::option) when until < hold.
+  /// Throws Error(Fault::option) when until < hold, or for a final one too small to divide by.
   void check() const;
+  /// That of the last steps.
+  double last() const { return final_temperature > 0 ? final_temperature : temperature; }
 
-  /// temperature * (final / temperature)^u,  u = (step / steps - hold) / (until - hold) in [0,1].
+  /// temperature * (last() / temperature)^u,  u = (step / steps - hold) / (until - hold) in [0,1].
   /// Throws Error unless 1 <= step <= steps; and as check().
   double at(size_t step, size_t steps) const;
 };

@@ -132,6 +132,7 @@ class NestedKind final : public MixerKind {
     f.text("opening", opening_, "tokens that open a list, told to the mixer nested");
     f.text("closing", closing_, "tokens that close one");
   }
+  std::string cost() const override { return "N D D"; }
   std::unique_ptr<Mixer> make(const MixerPlace& place) const override {
     return std::make_unique<Nested>(
         Brackets{tokens("opening", opening_), tokens("closing", closing_)}, place);

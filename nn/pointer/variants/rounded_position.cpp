@@ -8,6 +8,7 @@ namespace {
 
 class RoundedPositionKind final : public MixerKind {
  public:
+  std::string cost() const override { return "N D"; }
   std::unique_ptr<Mixer> make(const MixerPlace& place) const override {
     return std::make_unique<PointerBlock>(PointerConfig{.sources = "rounded"}, place);
   }

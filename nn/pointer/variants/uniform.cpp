@@ -48,6 +48,7 @@ class Uniform final : public Mixer {
 
 class UniformKind final : public MixerKind {
  public:
+  std::string cost() const override { return "N D"; }
   std::unique_ptr<Mixer> make(const MixerPlace& place) const override {
     return std::make_unique<Uniform>(place);
   }
