@@ -4,7 +4,7 @@
 //   S [slots,D] is the same for all sequences and tokens
 //
 // Acharya, "Gated associative memory: a parallel O(N) architecture for efficient sequence modeling"
-// (2025, arXiv 2509.00605), section 3: the convolution of 3 tokens, scores without 1 / sqrt(D).
+// (2025, arXiv 2509.00605): the convolution of 3 tokens, scores without 1 / sqrt(D).
 // Nothing but the convolution moves information between tokens, by 2 tokens a layer: a control,
 // which must fail wherever more is to be read. Heads are not used. A token costs 2 D D weights and
 // 2 slots D more; a sequence keeps 2 D numbers, its last two tokens.

@@ -6,7 +6,7 @@
 //   y_n = h_n out_n + skip u_n                       output(y silu(z))
 //
 // Gu, Dao, "Mamba: linear-time sequence modeling with selective state spaces" (2023, arXiv
-// 2312.00752), sections 3.2 to 3.5: the selective model S6 in their block; in and out are the
+// 2312.00752), sections 3.2 to 3.6: the selective model S6 in their block; in and out are the
 // paper's B and C. Heads are not used. Beside the products of 3 W D + (2 R + 2 M) W weights a token
 // costs M W exponentials and 3 M W multiply-adds; a sequence keeps M W numbers, and the last
 // kernel - 1 values of u.

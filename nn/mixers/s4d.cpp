@@ -5,10 +5,10 @@
 //   [y; z] = output(gelu(k + skip a))                                           y sigmoid(z)
 //
 // Gu, Gupta, Goel, Re, "On the parameterization and initialization of diagonal state space models"
-// (2022, arXiv 2206.11893): S4D-Lin, A = -1/2 + i pi j, in the layer of section 3.4. Because it is
-// the same for all tokens it cannot choose what to keep: the control that shows what choosing, in
-// mamba, is worth. Heads are not used. Beside the product of 2 D D weights a token costs 3 M D
-// multiply-adds; a sequence keeps M D numbers.
+// (2022, arXiv 2206.11893), section 4: S4D-Lin, A = -1/2 + i pi j. Because it is the same for all
+// tokens it cannot choose what to keep: the control that shows what choosing, in mamba, is worth.
+// Heads are not used. Beside the product of 2 D D weights a token costs 3 M D multiply-adds; a
+// sequence keeps M D numbers.
 //
 // Differs from the paper: the parameters of dt and A have no learning rate of their own. They have
 // one axis: the optimizer decays what has two.
