@@ -37,7 +37,7 @@ const auto kOthers = [] {
   std::vector<Registration<ModelKind>> all;
   for (const std::string name :
        {"aaren", "block-attention", "combiner", "delta", "gam", "gated-delta", "gla",
-        "linear-attention", "lmu", "mamba", "mamba2", "s4d", "titans", "treeffn"})
+        "linear-attention", "lmu", "mamba", "mamba2", "rwkv7", "s4d", "titans", "treeffn"})
     all.emplace_back(
         name, fmt::format("the mixer {} in every layer: see gnomon variants", name),
         preset({.encoder = {.layers = 2, .width = kWidth, .heads = 2, .feed_forward = 256},

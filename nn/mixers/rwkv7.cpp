@@ -229,6 +229,7 @@ class Rwkv7Kind final : public MixerKind {
   void declare(Fields& f) override {
     f.integer("rank", rank_, 0, 1024, "of decay, rate and gate; 0: as published, by the width");
   }
+  std::string cost() const override { return "N D C"; }
   std::unique_ptr<Mixer> make(const MixerPlace& place) const override {
     return std::make_unique<Rwkv7>(place, rank_);
   }
