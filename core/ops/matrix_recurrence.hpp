@@ -83,12 +83,12 @@ struct MatrixPlan {
 inline void walk_matrices(const MatrixPlan& plan, Array& o, Array& kept,
                           std::vector<std::vector<real>>* state) {
   const size_t H = plan.H, C = plan.C, P = plan.P;
-  const auto groups = simd::ColumnGroup::all(P);
+  const auto groups = simd::LaneGroup::all(P, true);
   parallel_for(plan.B * H * groups.size(), 1, [&](size_t piece, size_t) {
-    const simd::ColumnGroup group = groups[piece % groups.size()];
+    const simd::LaneGroup group = groups[piece % groups.size()];
     const size_t s = piece / groups.size() / H, h = piece / groups.size() % H;
     const simd::HeadSteps steps = plan.head(s, h);
-    Array S({C, group.packs * simd::kLanes}, 0);
+    Array S({simd::dots_room(C), group.lanes()}, 0);
     real* const known = state ? (*state)[s].data() + h * C * P + group.first : nullptr;
     for (size_t c = 0; known && c < C; ++c) std::copy_n(known + c * P, group.width, S.row(c));
     simd::with_column_walk(steps, group, plan.decays(), plan.removal(), [&](auto walk) {
@@ -156,13 +156,15 @@ inline void walk_matrices_back(const MatrixPlan& plan, const Array& dy, Inputs i
                                  .de = plan.rows(de, s, h, C),
                                  .db = plan.rows(db, s, h, C),
                                  .p = plan.rows(p, s, h, P)};
-    for (const simd::ColumnGroup& group : simd::ColumnGroup::all(P)) {
-      Array matrix({C, group.packs * simd::kLanes}, 0);
-      simd::with_column_walk(steps, group, plan.decays(), plan.removal(), [&](auto walk) {
-        walk.from_the_last(to, matrix.data());
-        matrix.fill(0);
-        walk.from_the_first(to, matrix.data());
-      });
+    for (const simd::LaneGroup& group : simd::LaneGroup::all(P, true)) {
+      Array dS({simd::dots_room(C), group.lanes()}, 0);
+      simd::with_column_walk(steps, group, plan.decays(), plan.removal(),
+                             [&](auto walk) { walk.from_the_last(to, dS.data()); });
+    }
+    for (const simd::LaneGroup& group : simd::LaneGroup::all(C, false)) {
+      Array S({P, group.lanes()}, 0);
+      simd::with_channel_walk(steps, group, plan.decays(), plan.removal(),
+                              [&](auto walk) { walk.from_the_first(to, P, S.data()); });
     }
     if (!dw.empty()) add_up_decay(steps, to, removes, other);
   });

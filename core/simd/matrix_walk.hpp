@@ -1,7 +1,8 @@
-// The walks of core/ops/matrix_recurrence.hpp (with the equations) along the tokens of one head,
-// over some columns of its matrix: what a column becomes depends on no other. The matrix stays in
-// the first cache and is loaded and stored once a token and walk; numbers of C channels are
-// broadcast, one for each of its rows.
+// The walks of core/ops/matrix_recurrence.hpp (with the equations) along the tokens of one head.
+// The matrix stays in the first cache and is loaded and stored once a token and walk. Forward, and
+// backward from the last token, a register holds columns of one row: what a column becomes depends
+// on no other. From the first token it holds channels of one column, so that dq and de are sums
+// over registers, and not over lanes.
 #pragma once
 
 #include "core/simd/gather.hpp"
@@ -40,8 +41,10 @@ struct HeadGradients {
 class TokenBlock {
  public:
   static constexpr size_t kTokens = 16;
-  /// The block's first token, for a token in it.
+  /// The first token of the block that n is in; and is n its first, or its last of N?
   static size_t first(size_t n) { return n / kTokens * kTokens; }
+  static bool begins(size_t n) { return n % kTokens == 0; }
+  static bool ends(size_t n, size_t N) { return n + 1 == N || begins(n + 1); }
   TokenBlock(HeadRows<real> rows, size_t width)
       : TokenBlock(HeadRows<const real>{rows.data, rows.stride}, width) {
     to_ = rows.data;
@@ -74,28 +77,33 @@ class TokenBlock {
   Array rows_;
 };
 
-/// Some columns of a matrix: `packs` registers of them, of which `width` exist.
-struct ColumnGroup {
+/// Some columns or channels: `packs` registers of them, of which `width` numbers exist; or a single
+/// column (no packs), whose channels then are the lanes.
+struct LaneGroup {
   size_t first, packs, width;
-  static std::vector<ColumnGroup> all(size_t P) {
+  size_t lanes() const { return packs > 0 ? packs * kLanes : 1; }
+  /// All of `count`. With `alone`, what would leave most of a register empty stands alone.
+  static std::vector<LaneGroup> all(size_t count, bool alone) {
     constexpr size_t kMost = sizeof(Pack) == 64 ? 4 : 2;  // what the registers hold
-    std::vector<ColumnGroup> groups;
-    for (size_t first = 0; first < P; first += groups.back().width) {
-      const size_t left = (P - first + kLanes - 1) / kLanes;
-      const size_t packs = left >= kMost ? kMost : left >= 2 ? 2 : 1;
-      groups.push_back({first, packs, std::min(P - first, packs * kLanes)});
+    std::vector<LaneGroup> groups;
+    for (size_t first = 0; first < count; first += groups.back().width) {
+      const size_t left = count - first, packs = (left + kLanes - 1) / kLanes;
+      LaneGroup next{first, packs >= kMost ? kMost : packs >= 2 ? 2 : size_t{1}, 0};
+      if (alone && left <= kLanes / 8) next.packs = 0;
+      next.width = std::min(left, next.lanes());
+      groups.push_back(next);
     }
     return groups;
   }
 };
 
-/// The walks over G registers of columns.
+/// Forward, and backward from the last token, over G registers of columns.
 template <size_t G, bool kDecays, Removal kRemoval>
 class ColumnWalk {
  public:
   static constexpr size_t kRow = G * kLanes;  // of the matrix [C,kRow]
   static constexpr bool kRemoves = kRemoval != Removal::none, kOther = kRemoval == Removal::other;
-  ColumnWalk(const HeadSteps& steps, ColumnGroup columns)
+  ColumnWalk(const HeadSteps& steps, LaneGroup columns)
       : N(steps.N),
         C(steps.C),
         w_step(steps.w_step),
@@ -114,7 +122,7 @@ class ColumnWalk {
     Pack r[G], next[G], u[G], out[G];
     clear(r);
     for (size_t n = 0; n < N; ++n) {
-      if (n == TokenBlock::first(n)) {
+      if (TokenBlock::begins(n)) {
         for (TokenBlock* rows : {&q_, &k_, &v_, &w_, &e_, &b_}) rows->fetch(n, N);
         for (TokenBlock* rows : {&o_, &kept_}) rows->begin(n);
       }
@@ -145,7 +153,7 @@ class ColumnWalk {
       }
       store(out, o_[n]);
       for (size_t g = 0; g < G; ++g) r[g] = next[g];
-      if (ends_block(n)) o_.flush(N), kept_.flush(N);
+      if (TokenBlock::ends(n, N)) o_.flush(N), kept_.flush(N);
     }
   }
 
@@ -153,14 +161,14 @@ class ColumnWalk {
   void from_the_last(const HeadGradients& to, real* dS) {
     TokenBlock dy_(to.dy + columns_.first, columns_.width), dk_(to.dk, C), db_(to.db, C);
     TokenBlock dv_(to.dv + columns_.first, columns_.width);
-    TokenBlock of_p_(to.p + columns_.first, kOther ? columns_.width : 0);
+    TokenBlock p_(to.p + columns_.first, kOther ? columns_.width : 0);
     Pack dy[G], u[G], r[G], p[G], of_v[G], of_b[G];
     clear(p);
     for (size_t n = N; n-- > 0;) {
-      if (ends_block(n)) {
+      if (TokenBlock::ends(n, N)) {
         const size_t first = TokenBlock::first(n);
         for (TokenBlock* rows : {&q_, &k_, &v_, &w_, &e_, &b_, &r_, &dy_}) rows->fetch(first, N);
-        for (TokenBlock* rows : {&dk_, &db_, &dv_, &of_p_}) rows->begin(first);
+        for (TokenBlock* rows : {&dk_, &db_, &dv_, &p_}) rows->begin(first);
       }
       const size_t after = std::min(n + 1, N - 1);  // at the last token dS and p are still 0
       const real *q = q_[n], *k = k_[n], *b = b_[n], *w = w_[after], *e = e_[after];
@@ -185,50 +193,15 @@ class ColumnWalk {
         }
       });
       store(of_v, dv_[n]);
-      if constexpr (kOther) store(of_b, of_p_[n]);
+      if constexpr (kOther) store(of_b, p_[n]);
       for (size_t g = 0; g < G; ++g) p[g] = kOther ? of_b[g] : of_v[g];
-      if (n == TokenBlock::first(n)) {
-        for (TokenBlock* rows : {&dk_, &db_}) rows->flush(N, columns_.first > 0);
-        for (TokenBlock* rows : {&dv_, &of_p_}) rows->flush(N);
-      }
-    }
-  }
-
-  /// From S = 0: this group's part of dq and de.
-  void from_the_first(const HeadGradients& to, real* S) {
-    TokenBlock dy_(to.dy + columns_.first, columns_.width), dq_(to.dq, C), de_(to.de, C);
-    TokenBlock p_(to.p + columns_.first, columns_.width);
-    Pack dy[G], u[G], r[G], p[G];
-    for (size_t n = 0; n < N; ++n) {
-      if (n == TokenBlock::first(n)) {
-        for (TokenBlock* rows : {&k_, &v_, &w_, &b_, &r_, &dy_, &p_}) rows->fetch(n, N);
-        for (TokenBlock* rows : {&dq_, &de_}) rows->begin(n);
-      }
-      const real *k = k_[n], *w = w_[n], *b = b_[n];
-      load(dy_[n], dy), load(v_[n], u);
-      if constexpr (kOther) load(r_[n], r);
-      if constexpr (kRemoves) load(p_[n], p);
-      row_sums<kRemoves ? 2 : 1>({dq_[n], de_[n]}, [&](size_t c, Pack* sums) {
-        const Pack k_c(k[c]), w_c(kDecays ? w[c * w_step] : real{1});
-        const Pack b_c(kOther ? b[c] : real{0});
-        for (size_t g = 0; g < G; ++g) {
-          real* const at = S + c * kRow + g * kLanes;
-          Pack s = Pack::load_aligned(at);
-          if constexpr (kRemoves) sums[1] = g == 0 ? -(s * p[g]) : xsimd::fnma(s, p[g], sums[1]);
-          if constexpr (kDecays) s = s * w_c;
-          if constexpr (kOther) s = xsimd::fnma(b_c, r[g], s);
-          s = xsimd::fma(k_c, u[g], s);
-          s.store_aligned(at);
-          sums[0] = g == 0 ? s * dy[g] : xsimd::fma(s, dy[g], sums[0]);
-        }
-      });
-      if (ends_block(n))
-        for (TokenBlock* rows : {&dq_, &de_}) rows->flush(N, columns_.first > 0);
+      if (!TokenBlock::begins(n)) continue;
+      for (TokenBlock* rows : {&dk_, &db_}) rows->flush(N, columns_.first > 0);
+      for (TokenBlock* rows : {&dv_, &p_}) rows->flush(N);
     }
   }
 
  private:
-  bool ends_block(size_t n) const { return n + 1 == N || n + 1 == TokenBlock::first(n + 1); }
   static void clear(Pack (&x)[G]) {
     for (Pack& each : x) each = Pack(real{0});
   }
@@ -258,31 +231,179 @@ class ColumnWalk {
   }
 
   const size_t N, C, w_step;
-  const ColumnGroup columns_;
+  const LaneGroup columns_;
   TokenBlock q_, k_, v_, w_, e_, b_, r_;
 };
 
-/// Calls act with the ColumnWalk of a group of columns.
+/// The same over a single column, whose channels are the lanes.
+template <bool kDecays, Removal kRemoval>
+class ColumnWalk<0, kDecays, kRemoval> {
+ public:
+  static constexpr bool kRemoves = kRemoval != Removal::none, kOther = kRemoval == Removal::other;
+  ColumnWalk(const HeadSteps& steps, LaneGroup column)
+      : x(steps),
+        first_(column.first),
+        q_(x.q, x.C),
+        k_(x.k, x.C),
+        w_(x.w, x.w_step == 1 ? x.C : 1),
+        e_(x.e, x.C),
+        b_(x.b, x.C) {}
+
+  void forward(real* S, HeadRows<real> o, HeadRows<real> kept) {
+    for (size_t n = 0; n < x.N; ++n) {
+      if (TokenBlock::begins(n))
+        for (TokenBlock* rows : {&q_, &k_, &w_, &e_, &b_}) rows->fetch(n, x.N);
+      const real *q = q_[n], *k = k_[n], *w = w_[n], *e = e_[n], *b = b_[n];
+      const real v = x.v[n][first_], r = kRemoves ? dot(e, S, dots_room(x.C)) : real{0};
+      const Pack all_r(r), all_u(kRemoval == Removal::own ? v - r : v), all_w(kDecays ? *w : 1);
+      if constexpr (kRemoves) kept[n][first_] = kOther ? r : v - r;
+      Pack out(real{0});
+      for (size_t c = 0; c < x.C; c += kLanes) {
+        Pack s = Pack::load_aligned(S + c);
+        if constexpr (kDecays) s = s * (x.w_step == 1 ? Pack::load_aligned(w + c) : all_w);
+        if constexpr (kOther) s = xsimd::fnma(Pack::load_aligned(b + c), all_r, s);
+        s = xsimd::fma(Pack::load_aligned(k + c), all_u, s);
+        s.store_aligned(S + c);
+        out = xsimd::fma(Pack::load_aligned(q + c), s, out);
+      }
+      o[n][first_] = lanes_sum(out);
+    }
+  }
+
+  void from_the_last(const HeadGradients& to, real* dS) {
+    TokenBlock dk_(to.dk, x.C), db_(to.db, x.C);
+    real p = 0;
+    for (size_t n = x.N; n-- > 0;) {
+      if (TokenBlock::ends(n, x.N)) {
+        const size_t first = TokenBlock::first(n);
+        for (TokenBlock* rows : {&q_, &k_, &w_, &e_, &b_}) rows->fetch(first, x.N);
+        for (TokenBlock* rows : {&dk_, &db_}) rows->begin(first);
+      }
+      const size_t after = std::min(n + 1, x.N - 1);
+      const real *q = q_[n], *k = k_[n], *b = b_[n], *w = w_[after], *e = e_[after];
+      const Pack dy(to.dy[n][first_]), u(x.v[n][first_]), all_p(p), all_w(kDecays ? *w : 1);
+      const Pack r(kOther ? x.r[n][first_] : real{0});
+      Pack of_v(real{0}), of_b(real{0});
+      for (size_t c = 0; c < x.C; c += kLanes) {
+        Pack s = Pack::load_aligned(dS + c);
+        if constexpr (kDecays) s = s * (x.w_step == 1 ? Pack::load_aligned(w + c) : all_w);
+        if constexpr (kRemoves) s = xsimd::fnma(Pack::load_aligned(e + c), all_p, s);
+        s = xsimd::fma(Pack::load_aligned(q + c), dy, s);
+        s.store_aligned(dS + c);
+        of_v = xsimd::fma(Pack::load_aligned(k + c), s, of_v);
+        (s * u).store_aligned(dk_[n] + c);
+        if constexpr (!kOther) continue;
+        of_b = xsimd::fma(Pack::load_aligned(b + c), s, of_b);
+        (-(s * r)).store_aligned(db_[n] + c);
+      }
+      to.dv[n][first_] = lanes_sum(of_v);
+      if constexpr (kRemoves) p = to.p[n][first_] = lanes_sum(kOther ? of_b : of_v);
+      if (!TokenBlock::begins(n)) continue;
+      for (TokenBlock* rows : {&dk_, &db_}) rows->flush(x.N, first_ > 0);
+    }
+  }
+
+ private:
+  const HeadSteps& x;
+  const size_t first_;
+  TokenBlock q_, k_, w_, e_, b_;
+};
+
+/// Backward from the first token, over G registers of channels.
+template <size_t G, bool kDecays, Removal kRemoval>
+class ChannelWalk {
+ public:
+  static constexpr bool kRemoves = kRemoval != Removal::none, kOther = kRemoval == Removal::other;
+  ChannelWalk(const HeadSteps& steps, LaneGroup channels) : x(steps), channels_(channels) {}
+
+  /// From S = 0, here [P,G kLanes]: dq and de.
+  void from_the_first(const HeadGradients& to, size_t P, real* S) {
+    const size_t first = channels_.first, width = channels_.width;
+    TokenBlock k_(x.k + first, width), b_(x.b + first, width);
+    TokenBlock w_(x.w_step == 1 ? x.w + first : x.w, x.w_step == 1 ? width : 1);
+    TokenBlock v_(x.v, P), r_(x.r, P), dy_(to.dy, P);
+    TokenBlock p_(HeadRows<const real>{to.p.data, to.p.stride}, kRemoves ? P : 0);
+    TokenBlock dq_(to.dq + first, width), de_(to.de + first, width);
+    Pack k[G], w[G], b[G], of_q[G], of_e[G];
+    for (size_t n = 0; n < x.N; ++n) {
+      if (TokenBlock::begins(n)) {
+        for (TokenBlock* rows : {&k_, &w_, &b_, &v_, &r_, &dy_, &p_}) rows->fetch(n, x.N);
+        for (TokenBlock* rows : {&dq_, &de_}) rows->begin(n);
+      }
+      for (size_t g = 0; g < G; ++g) {
+        k[g] = Pack::load_aligned(k_[n] + g * kLanes);
+        if constexpr (kDecays)
+          w[g] = x.w_step == 1 ? Pack::load_aligned(w_[n] + g * kLanes) : Pack(*w_[n]);
+        if constexpr (kOther) b[g] = Pack::load_aligned(b_[n] + g * kLanes);
+        of_q[g] = of_e[g] = Pack(real{0});
+      }
+      const real *u = v_[n], *r = r_[n], *dy = dy_[n], *p = p_[n];
+      for (size_t column = 0; column < P; ++column) {
+        const Pack u_p(u[column]), dy_p(dy[column]);
+        const Pack r_p(kOther ? r[column] : real{0}), p_p(kRemoves ? p[column] : real{0});
+        for (size_t g = 0; g < G; ++g) {
+          real* const at = S + (column * G + g) * kLanes;
+          Pack s = Pack::load_aligned(at);
+          if constexpr (kRemoves) of_e[g] = xsimd::fnma(s, p_p, of_e[g]);
+          if constexpr (kDecays) s = s * w[g];
+          if constexpr (kOther) s = xsimd::fnma(b[g], r_p, s);
+          s = xsimd::fma(k[g], u_p, s);
+          s.store_aligned(at);
+          of_q[g] = xsimd::fma(s, dy_p, of_q[g]);
+        }
+      }
+      for (size_t g = 0; g < G; ++g) {
+        of_q[g].store_aligned(dq_[n] + g * kLanes);
+        if constexpr (kRemoves) of_e[g].store_aligned(de_[n] + g * kLanes);
+      }
+      if (TokenBlock::ends(n, x.N)) dq_.flush(x.N), de_.flush(x.N);
+    }
+  }
+
+ private:
+  const HeadSteps& x;
+  const LaneGroup channels_;
+};
+
+/// Calls act(packs, decays, removal) with each as a constant: std::integral_constant.
 template <class Act>
-void with_column_walk(const HeadSteps& steps, ColumnGroup columns, bool decays, Removal removal,
-                      Act&& act) {
-  const auto over_packs = [&](auto kDecays, auto kRemoval) {
-    if (columns.packs == 4) act(ColumnWalk<4, kDecays(), kRemoval()>(steps, columns));
-    if (columns.packs == 2) act(ColumnWalk<2, kDecays(), kRemoval()>(steps, columns));
-    if (columns.packs == 1) act(ColumnWalk<1, kDecays(), kRemoval()>(steps, columns));
+void with_constants(size_t packs, bool decays, Removal removal, Act&& act) {
+  const auto with_packs = [&](auto kDecays, auto kRemoval) {
+    if (packs == 4) act(std::integral_constant<size_t, 4>(), kDecays, kRemoval);
+    if (packs == 2) act(std::integral_constant<size_t, 2>(), kDecays, kRemoval);
+    if (packs == 1) act(std::integral_constant<size_t, 1>(), kDecays, kRemoval);
+    if (packs == 0) act(std::integral_constant<size_t, 0>(), kDecays, kRemoval);
   };
-  const auto over_removals = [&](auto kDecays) {
+  const auto with_removal = [&](auto kDecays) {
     if (removal == Removal::none)
-      over_packs(kDecays, std::integral_constant<Removal, Removal::none>());
+      with_packs(kDecays, std::integral_constant<Removal, Removal::none>());
     else if (removal == Removal::own)
-      over_packs(kDecays, std::integral_constant<Removal, Removal::own>());
+      with_packs(kDecays, std::integral_constant<Removal, Removal::own>());
     else
-      over_packs(kDecays, std::integral_constant<Removal, Removal::other>());
+      with_packs(kDecays, std::integral_constant<Removal, Removal::other>());
   };
   if (decays)
-    over_removals(std::true_type());
+    with_removal(std::true_type());
   else
-    over_removals(std::false_type());
+    with_removal(std::false_type());
+}
+
+/// Calls act with the ColumnWalk of a group of columns.
+template <class Act>
+void with_column_walk(const HeadSteps& steps, LaneGroup columns, bool decays, Removal removal,
+                      Act&& act) {
+  with_constants(columns.packs, decays, removal, [&](auto kPacks, auto kDecays, auto kRemoval) {
+    act(ColumnWalk<kPacks(), kDecays(), kRemoval()>(steps, columns));
+  });
+}
+
+/// Calls act with the ChannelWalk of a group of channels.
+template <class Act>
+void with_channel_walk(const HeadSteps& steps, LaneGroup channels, bool decays, Removal removal,
+                       Act&& act) {
+  with_constants(channels.packs, decays, removal, [&](auto kPacks, auto kDecays, auto kRemoval) {
+    if constexpr (kPacks() > 0) act(ChannelWalk<kPacks(), kDecays(), kRemoval()>(steps, channels));
+  });
 }
 
 }  // namespace gnomon::simd
