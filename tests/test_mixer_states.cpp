@@ -35,18 +35,18 @@ size_t numbers_after_reading(const std::string& name, const std::string& options
 
 TEST_CASE("mixer states: as many numbers as their headers say") {
   CHECK(numbers_after_reading("mamba") == 128 * 16 + 3 * 128);
-  CHECK(numbers_after_reading("mamba", "states=8 expansion=1 kernel=2") == 64 * 8 + 64);
+  CHECK(numbers_after_reading("mamba", "mamba-states=8 expansion=1 mamba-kernel=2") == 64 * 8 + 64);
   CHECK(numbers_after_reading("s4d") == 64 * 64);
-  CHECK(numbers_after_reading("s4d", "states=6") == 64 * 6);
+  CHECK(numbers_after_reading("s4d", "s4d-states=6") == 64 * 6);
   CHECK(numbers_after_reading("gam") == 2 * 64);
-  CHECK(numbers_after_reading("lmu", "states=10") == 10);
+  CHECK(numbers_after_reading("lmu", "lmu-states=10") == 10);
   CHECK(numbers_after_reading("treeffn", "rounds=3") == 3 * 64);
   CHECK(numbers_after_reading("block-attention", "block=16") == 2 * 40 * 64 + 2 * 64);
 }
 
 TEST_CASE("mixer states: options that do not fit are refused") {
-  CHECK(sentence([] { made("s4d", "states=5"); }) ==
-        "states: expected an even number for s4d, whose states are complex, got 5");
+  CHECK(sentence([] { made("s4d", "s4d-states=5"); }) ==
+        "s4d-states: expected an even number for s4d, whose states are complex, got 5");
   CHECK(sentence([] { made("block-attention", "", "rope", 6); }) ==
         "position: rope needs heads of even width, got width 6 and heads 2");
 }

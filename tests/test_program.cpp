@@ -100,7 +100,7 @@ TEST_CASE("program: wrong commands and words") {
             "--position: expected none or learned"},
            {words("train --model pointer --task copy --out x --mixers uniform --position alibi"), 2,
             "--position: expected none or learned"},
-           {{"train"}, 2, "--model is missing; there are: longformer, pointer, transformer"},
+           {{"train"}, 2, "--model is missing; there are: aaren, block-attention"},
            {{"train", "--model", "pointer"}, 2, "--task is missing; there are: copy"},
            {{"train", "--task", "copy"}, 2, "--model is missing"},
            {words("train --model pionter --task copy"), 2, "did you mean 'pointer'?"},
@@ -401,12 +401,19 @@ TEST_CASE("program: what is registered is listed, one line each") {
     CHECK(variants.find("\n" + name) != std::string::npos);
   // Names end before what they mean, in one column.
   const std::string mixers = variants.substr(0, variants.find("\n\n"));
-  const size_t column = mixers.find("every head") - mixers.find("attention");
-  for (size_t at = mixers.find('\n') + 1; at < mixers.size(); at = mixers.find('\n', at) + 1) {
-    CHECK(mixers.substr(at + column - 2, 2) == "  ");
-    CHECK(mixers[at + column] != ' ');
-    if (mixers.find('\n', at) == mixers.npos) break;
+  const auto lines = split(mixers, '\n');
+  for (const std::string column : {"cost", "state", "what it is"}) {
+    const size_t at = lines[0].find(column);
+    REQUIRE(at != std::string::npos);
+    for (const std::string& line : lines) {
+      CAPTURE(line);
+      REQUIRE(line.size() > at);
+      CHECK(line.substr(at - 2, 2) == "  ");
+      CHECK(line[at] != ' ');
+    }
   }
+  CHECK(mixers.find("\nattention         N N D            +128 a token  ") != mixers.npos);
+  CHECK(mixers.find("\nmamba             N M W            2433          ") != mixers.npos);
 }
 
 TEST_CASE("program: a standard output that cannot be written is an error, not a crash") {

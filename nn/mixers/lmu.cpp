@@ -102,7 +102,7 @@ class LegendreMemory final : public Mixer {
 class LegendreKind final : public MixerKind {
  public:
   void declare(Fields& f) override {
-    f.integer("states", states_, 1, 256, "numbers of the memory");
+    f.integer("lmu-states", states_, 1, 256, "numbers of the memory");
     f.number("span", span_, 1, 1e6, "tokens that a Legendre memory holds");
   }
   std::string cost() const override { return "N M M"; }

@@ -102,9 +102,9 @@ class Mamba final : public Mixer {
 class MambaKind final : public MixerKind {
  public:
   void declare(Fields& f) override {
-    f.integer("states", states_, 1, 256, "numbers that every channel remembers");
+    f.integer("mamba-states", states_, 1, 256, "numbers that every channel remembers");
     f.integer("expansion", expansion_, 1, 8, "channels for each feature of a token");
-    f.integer("kernel", kernel_, 2, 8, "tokens that the short convolution in front spans");
+    f.integer("mamba-kernel", kernel_, 2, 8, "tokens that the short convolution in front spans");
   }
   std::string cost() const override { return "N M W"; }
   std::unique_ptr<Mixer> make(const MixerPlace& place) const override {

@@ -104,7 +104,8 @@ class Mamba2 final : public Mixer {
 class Mamba2Kind final : public MixerKind {
  public:
   void declare(Fields& f) override {
-    f.integer("states", states_, 1, 1024, "numbers that a channel keeps of what it has read");
+    f.integer("mamba2-states", states_, 1, 1024,
+              "numbers that a channel keeps of what it has read");
   }
   std::string cost() const override { return "N M W"; }
   std::unique_ptr<Mixer> make(const MixerPlace& place) const override {

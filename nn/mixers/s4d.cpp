@@ -76,12 +76,12 @@ class S4D final : public Mixer {
 class S4DKind final : public MixerKind {
  public:
   void declare(Fields& f) override {
-    f.integer("states", states_, 2, 256, "numbers that every channel remembers");
+    f.integer("s4d-states", states_, 2, 256, "numbers that every channel remembers");
   }
   std::string cost() const override { return "N M D"; }
   std::unique_ptr<Mixer> make(const MixerPlace& place) const override {
     if (states_ % 2 != 0)
-      fail_option("states", "expected an even number for s4d, whose states are complex, got {}",
+      fail_option("s4d-states", "expected an even number for s4d, whose states are complex, got {}",
                   states_);
     return std::make_unique<S4D>(place, states_ / 2);
   }

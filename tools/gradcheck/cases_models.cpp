@@ -61,6 +61,10 @@ std::vector<ModelCheck> model_checks() {
   results.push_back(check("transformer", {{"mixers", "convolution,attention"}, {"norm", "rms"}}));
   results.push_back(check("longformer", {{"longformer-window", "3"}, {"longformer-globals", "2"}}));
   results.push_back(check("pointer", {{"tied", "false"}}));
+  results.push_back(check("pointer", {{"convolution", "3"}}));
+  for (const std::string& model : registered_names<ModelKind>())
+    if (model != "transformer" && model != "longformer" && model != "pointer")
+      results.push_back(check(model, {}));
   for (const char* encode : {"none", "index", "hop", "content"})
     results.push_back(check("pointer", {{"encode", encode}}));
   results.push_back(check("pointer", {{"sources", "dense"}, {"selection", "gumbel"}}));
