@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/base/fields.hpp"
 #include "tests/program.hpp"
 
 using namespace gnomon;
