@@ -91,9 +91,8 @@ inline void walk_matrices(const MatrixPlan& plan, Array& o, Array& kept,
     Array S({simd::dots_room(C), group.lanes()}, 0);
     real* const known = state ? (*state)[s].data() + h * C * P + group.first : nullptr;
     for (size_t c = 0; known && c < C; ++c) std::copy_n(known + c * P, group.width, S.row(c));
-    simd::with_column_walk(steps, group, plan.decays(), plan.removal(), [&](auto walk) {
-      walk.forward(S.data(), plan.rows(o, s, h, P), plan.rows(kept, s, h, P));
-    });
+    simd::walk_columns(steps, group, plan.decays(), plan.removal(), S.data(), plan.rows(o, s, h, P),
+                       plan.rows(kept, s, h, P));
     for (size_t c = 0; known && c < C; ++c) std::copy_n(S.row(c), group.width, known + c * P);
   });
 }
@@ -158,13 +157,11 @@ inline void walk_matrices_back(const MatrixPlan& plan, const Array& dy, Inputs i
                                  .p = plan.rows(p, s, h, P)};
     for (const simd::LaneGroup& group : simd::LaneGroup::all(P, true)) {
       Array dS({simd::dots_room(C), group.lanes()}, 0);
-      simd::with_column_walk(steps, group, plan.decays(), plan.removal(),
-                             [&](auto walk) { walk.from_the_last(to, dS.data()); });
+      simd::walk_columns_back(steps, group, plan.decays(), plan.removal(), to, dS.data());
     }
     for (const simd::LaneGroup& group : simd::LaneGroup::all(C, false)) {
       Array S({P, group.lanes()}, 0);
-      simd::with_channel_walk(steps, group, plan.decays(), plan.removal(),
-                              [&](auto walk) { walk.from_the_first(to, P, S.data()); });
+      simd::walk_channels_back(steps, group, plan.decays(), plan.removal(), to, P, S.data());
     }
     if (!dw.empty()) add_up_decay(steps, to, removes, other);
   });
