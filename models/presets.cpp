@@ -35,9 +35,9 @@ const Registration<ModelKind> kLongformer{"longformer",
 // compared. What each is, and where it comes from, stands in nn/mixers/NAME.cpp.
 const auto kOthers = [] {
   std::vector<Registration<ModelKind>> all;
-  for (const std::string name :
-       {"aaren", "block-attention", "combiner", "delta", "gam", "gated-delta", "gla",
-        "linear-attention", "lmu", "mamba", "mamba2", "rwkv7", "s4d", "titans", "treeffn"})
+  for (const std::string name : {"aaren", "block-attention", "combiner", "delta", "gam",
+                                 "gated-delta", "gla", "linear-attention", "lmu", "mamba", "mamba2",
+                                 "rwkv7", "memory-caching", "s4d", "titans", "treeffn"})
     all.emplace_back(
         name, fmt::format("the mixer {} in every layer: see gnomon variants", name),
         preset({.encoder = {.layers = 2, .width = kWidth, .heads = 2, .feed_forward = 256},

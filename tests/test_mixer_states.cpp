@@ -41,12 +41,17 @@ TEST_CASE("mixer states: as many numbers as their headers say") {
   CHECK(numbers_after_reading("gam") == 2 * 64);
   CHECK(numbers_after_reading("lmu", "lmu-states=10") == 10);
   CHECK(numbers_after_reading("treeffn", "rounds=3") == 3 * 64);
+  // Of 40 tokens one segment is finished, and one has begun.
+  CHECK(numbers_after_reading("memory-caching", "memory-segment=32") == 2 * 64 * (32 + 2));
   CHECK(numbers_after_reading("block-attention", "block=16") == 2 * 40 * 64 + 2 * 64);
 }
 
 TEST_CASE("mixer states: options that do not fit are refused") {
   CHECK(sentence([] { made("s4d", "s4d-states=5"); }) ==
         "s4d-states: expected an even number for s4d, whose states are complex, got 5");
+  CHECK(sentence([] { made("memory-caching", "memory-segment=31"); }) ==
+        "memory-segment: expected at least the 32 numbers of a head, or a memory is larger than "
+        "what it is of, got 31");
   CHECK(sentence([] { made("block-attention", "", "rope", 6); }) ==
         "position: rope needs heads of even width, got width 6 and heads 2");
 }
