@@ -148,7 +148,7 @@ Encoder::Encoder(const EncoderConfig& config, const std::vector<const MixerKind*
   if (!config.halting) return;
   const double bound = 1 / std::sqrt(static_cast<double>(config.width));
   halting_weight_ = &param("halting.weight", {1, config.width}, init::uniform(bound));
-  halting_bias_ = &param("halting.bias", {1}, init::constant(1));  // two passes at first
+  halting_bias_ = &param("halting.bias", {1}, init::constant(-3));
 }
 
 size_t Encoder::passes(std::optional<size_t> iterations) const {
@@ -216,7 +216,8 @@ Encoded Encoder::operator()(const Var& embedded, Context& context, State* state)
   for (size_t l = 0; l < count; ++l) {
     context.layer = l;
     if (step_code_) h = add(h, pass_code(h.shape(), l + 1));
-    if (halting_weight_) done.push_back(sigmoid(affine(h, *halting_weight_, *halting_bias_)));
+    if (halting_weight_)
+      done.push_back(sigmoid(affine((*norm_)(h), *halting_weight_, *halting_bias_)));
     Mixed mixed = recompute_ && context.training
                       ? checkpointed(l, h, previous, context)
                       : layer(l)(h, previous, context, before ? before->layers[l].get() : nullptr);
