@@ -2,7 +2,7 @@
 // memories of the finished ones; every token weighs what it reads from each by content.
 //
 //   [q; k; v] = projection(a)      f(x) = x + 1 or e^x      a head has C = D / H numbers
-//   of every segment m:  S_m = sum_j f(k_j) v_j^T    z_m = sum_j f(k_j)    x_m = the mean of its a_j
+//   of every segment m:  S_m = sum_j f(k_j) v_j^T   z_m = sum_j f(k_j)   x_m = mean of its a_j
 //   g_n = softmax over the segments up to that of n, of connector(a_n) . x_m
 //   y_n = output(sum_m g_nm S_m^T f(q_n) / (sum_m g_nm z_m . f(q_n) + 1e-6))
 //   of its own segment a token sees what is not after it
