@@ -62,7 +62,7 @@ TEST_CASE("matrix mixers: what a sequence keeps is what their files say, however
   CHECK(keeps("delta") == D * C + 9 * D);
   CHECK(keeps("gated-delta") == D * C + 9 * D);
   CHECK(keeps("mamba2") == 2 * D * 64 + 3 * (2 * D + 2 * 64));
-  CHECK(keeps("mamba2", {{"states", "16"}}) == 2 * D * 16 + 3 * (2 * D + 2 * 16));
+  CHECK(keeps("mamba2", {{"mamba2-states", "16"}}) == 2 * D * 16 + 3 * (2 * D + 2 * 16));
   CHECK(keeps("rwkv7") == D * C + D);
 }
 
@@ -147,6 +147,7 @@ TEST_CASE("matrix mixers: options out of their range are refused in a sentence")
   };
   CHECK(says("linear-attention", "features", "exp") ==
         "features: expected one of elu1, relu, taylor, nala, got 'exp'");
-  CHECK(says("mamba2", "states", "0") == "states: expected a whole number from 1 to 1024, got '0'");
+  CHECK(says("mamba2", "mamba2-states", "0") ==
+        "mamba2-states: expected a whole number from 1 to 1024, got '0'");
   CHECK(says("rwkv7", "rank", "-1") == "rank: expected a whole number from 0 to 1024, got '-1'");
 }
