@@ -29,7 +29,7 @@ class Shape;
 template <>
 struct fmt::formatter<gnomon::Shape> : fmt::formatter<std::string_view> {
   template <class Context>
-  auto format(const gnomon::Shape& shape, Context& context) const;
+  auto format(const gnomon::Shape& shape, Context& context) const -> decltype(context.out());
 };
 
 namespace gnomon {
@@ -94,7 +94,8 @@ class Shape {
 }  // namespace gnomon
 
 template <class Context>
-auto fmt::formatter<gnomon::Shape>::format(const gnomon::Shape& shape, Context& context) const {
+auto fmt::formatter<gnomon::Shape>::format(const gnomon::Shape& shape, Context& context) const
+    -> decltype(context.out()) {
   return fmt::formatter<std::string_view>::format(shape.text(), context);
 }
 

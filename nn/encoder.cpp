@@ -145,6 +145,10 @@ Encoder::Encoder(const EncoderConfig& config, const std::vector<const MixerKind*
   if (!share_ && (step_code_ || config.halting))
     fail_option(step_code_ ? "step-code" : "halting",
                 "expected share with it, since only a shared layer is repeated");
+  if (!config.halting && ponder_ != EncoderConfig().ponder)
+    fail_option("ponder", "belongs to --halting");
+  if (config.convolution == 1)
+    fail_option("convolution", "expected 0 or 2 to 64, got 1, which would mix no tokens");
   if (!config.halting) return;
   const double bound = 1 / std::sqrt(static_cast<double>(config.width));
   halting_weight_ = &param("halting.weight", {1, config.width}, init::uniform(bound));

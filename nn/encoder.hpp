@@ -9,7 +9,7 @@
 // layer noise is drawn in this order: by the mixer, the first dropout, the second dropout.
 //
 // With `convolution` k > 0 a short causal convolution stands in front of the mixer of every layer,
-// with what goes around it (Allen-Zhu, "Physics of language models, part 4.1", 2025, section 4, its
+// with what goes around it (Allen-Zhu, "Physics of language models, part 4.1", 2025, its
 // "Canon-A" layer, without an activation):
 //
 //   a = norm1(h) + sum_j weight[j] norm1(h)[n - j], j < k;      h = h + dropout(mixer(a, ...))

@@ -112,21 +112,10 @@ TEST_CASE("choose_blocks: the best finished blocks, best first, the lower of equ
 }
 
 TEST_CASE("block_attention: the same bits on any number of threads, forward and backward") {
-  const auto run = [](int count) {
+  check_same_bits([] {
     const BlockInputs x(1, 300, 2, 16, 20, 3);
-    std::vector<real> bits;
-    with_threads(count, [&] {
-      Tape tape;
-      const Var y = x.attend();
-      tape.backward(y, Random(9).normal(y.shape()));
-      bits.assign(y.value().begin(), y.value().end());
-    });
-    for (const Var& each : {x.q, x.k, x.v})
-      bits.insert(bits.end(), each.grad().begin(), each.grad().end());
-    return bits;
-  };
-  const std::vector<real> one = run(1);
-  for (const int count : {2, 3}) CHECK(run(count) == one);
+    return OpOfInputs{x.attend(), {x.q, x.k, x.v}};
+  });
 }
 
 TEST_CASE("block_attention: in pieces, with all keys so far, it gives what the whole gives") {

@@ -198,6 +198,25 @@ TEST_CASE("halting: in training the loss has the mean of what tokens took, elsew
   CHECK(with - without < 2 * (kPasses + 1));
 }
 
+TEST_CASE("encoder: options that would do nothing are refused") {
+  const auto kind = registry<MixerKind>().at("attention").make();
+  EncoderConfig config = repeated(true, false);
+  config.ponder = 0.5;
+  CHECK(sentence([&] { Encoder(config, {kind.get()}); }) == "ponder: belongs to --halting");
+  config = repeated(false, false);
+  config.convolution = 1;
+  CHECK(sentence([&] { Encoder(config, {kind.get()}); }) ==
+        "convolution: expected 0 or 2 to 64, got 1, which would mix no tokens");
+  Fields fields;
+  kind->declare(fields);
+  fields.set("lags", "7");
+  config = repeated(false, false);
+  CHECK(sentence([&] { Encoder(config, {kind.get()}); }) ==
+        "lags: belongs to --position urpe, and it is none");
+  config.position = "urpe";
+  CHECK_NOTHROW(Encoder(config, {kind.get()}));
+}
+
 TEST_CASE("halting: only a shared layer can be told its pass, or be halted") {
   const auto kind = registry<MixerKind>().at("attention").make();
   for (const bool step_code : {false, true}) {

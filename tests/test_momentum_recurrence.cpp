@@ -99,23 +99,10 @@ TEST_CASE("momentum_recurrence: its equations, in plain loops") {
 
 TEST_CASE("momentum_recurrence: the same bits on any number of threads, forward and backward") {
   const Sizes s{3, 70, 2, 8, 5, 2};
-  const auto run = [&](int threads) {
-    std::vector<Array> all;
-    with_threads(threads, [&] {
-      const Inputs6 x(s);
-      Tape tape;
-      const Var o = x.run(s.window);
-      tape.backward(o, Random(3).normal(o.shape()));
-      all = std::vector<Array>{o.value(),      x.q.grad(),     x.k.grad(),  x.v.grad(),
-                               x.theta.grad(), x.alpha.grad(), x.eta.grad()};
-    });
-    return all;
-  };
-  const auto one = run(1);
-  for (const int threads : {2, 3}) {
-    const auto many = run(threads);
-    for (size_t i = 0; i < one.size(); ++i) CHECK(std::ranges::equal(one[i], many[i]));
-  }
+  check_same_bits([&] {
+    const Inputs6 x(s);
+    return OpOfInputs{x.run(s.window), {x.q, x.k, x.v, x.theta, x.alpha, x.eta}};
+  });
 }
 
 TEST_CASE("momentum_recurrence: in pieces, with a memory, the same as the whole") {

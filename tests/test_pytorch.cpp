@@ -10,6 +10,7 @@
 #include "core/ops/gelu.hpp"
 #include "core/ops/layer_norm.hpp"
 #include "models/sequence_model.hpp"
+#include "tests/pytorch.hpp"
 #include "tools/training/optimizer.hpp"
 #include "tools/training/safetensors.hpp"
 
@@ -28,31 +29,6 @@ Index to_index(const Array& numbers) {
   std::transform(numbers.begin(), numbers.end(), index.begin(),
                  [](real v) { return static_cast<int32_t>(v); });
   return index;
-}
-
-/// The largest |got - expected|, each divided by what `unit` says of the expected number.
-template <class Unit>
-double worst(const Array& got, const Array& expected, Unit unit) {
-  REQUIRE(got.shape().text() == expected.shape().text());
-  double worst = 0;
-  for (size_t e = 0; e < got.size(); ++e) {
-    const double want = double{expected.data()[e]}, error = std::abs(double{got.data()[e]} - want);
-    if (!(error / unit(want) <= worst)) worst = error / unit(want);
-  }
-  return worst;
-}
-
-void check_values(const std::string& name, const Array& got, const Array& expected, double within) {
-  INFO(name);
-  CHECK(worst(got, expected, [](double x) { return std::max(1.0, std::abs(x)); }) < within);
-}
-
-void check_gradient(const std::string& name, const Array& got, const Array& expected) {
-  check_values(name, got, expected, 1e-4);
-  double largest = 0;
-  for (const real g : expected) largest = std::max(largest, std::abs(double{g}));
-  INFO(name);
-  CHECK(worst(got, expected, [&](double) { return largest; }) < 1e-4);
 }
 
 /// Fills every parameter from tensors[prefix + name]; there must be no other name with that prefix.

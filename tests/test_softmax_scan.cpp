@@ -61,23 +61,11 @@ TEST_CASE("softmax_scan: a million equal weights are still counted") {
 }
 
 TEST_CASE("softmax_scan: the same bits on any number of threads, forward and backward") {
-  const auto run = [](int threads) {
-    std::vector<Array> all;
-    with_threads(threads, [&] {
-      const Var s = variable(Random(1).normal({kB, kN, kH})),
-                v = variable(Random(2).normal({kB, kN, kH * kP}));
-      Tape tape;
-      const Var o = softmax_scan(s, v);
-      tape.backward(o, Random(3).normal(o.shape()));
-      all = {o.value(), s.grad(), v.grad()};
-    });
-    return all;
-  };
-  const auto one = run(1);
-  for (const int threads : {2, 3}) {
-    const auto many = run(threads);
-    for (size_t i = 0; i < one.size(); ++i) CHECK(std::ranges::equal(one[i], many[i]));
-  }
+  check_same_bits([] {
+    const Var s = variable(Random(1).normal({kB, kN, kH})),
+              v = variable(Random(2).normal({kB, kN, kH * kP}));
+    return OpOfInputs{softmax_scan(s, v), {s, v}};
+  });
 }
 
 TEST_CASE("softmax_scan: in pieces, with what it remembers, the same bits as the whole") {

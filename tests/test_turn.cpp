@@ -36,23 +36,11 @@ TEST_CASE("turn: its equation, in plain loops") {
 }
 
 TEST_CASE("turn: the same bits on any number of threads, forward and backward") {
-  const auto run = [](int threads) {
-    std::vector<Array> all;
-    with_threads(threads, [&] {
-      const Var x = variable(Random(1).normal({3, 300, 12})),
-                angle = variable(Random(2).normal({3, 300, 6}));
-      Tape tape;
-      const Var y = turn(x, prefix_sum(angle, nullptr, kTurn), 2);
-      tape.backward(y, Random(3).normal(y.shape()));
-      all = std::vector<Array>{y.value(), x.grad(), angle.grad()};
-    });
-    return all;
-  };
-  const auto one = run(1);
-  for (const int threads : {2, 3}) {
-    const auto many = run(threads);
-    for (size_t i = 0; i < one.size(); ++i) CHECK(std::ranges::equal(one[i], many[i]));
-  }
+  check_same_bits([] {
+    const Var x = variable(Random(1).normal({3, 300, 12})),
+              angle = variable(Random(2).normal({3, 300, 6}));
+    return OpOfInputs{turn(x, prefix_sum(angle, nullptr, kTurn), 2), {x, angle}};
+  });
 }
 
 TEST_CASE("turn: what it refuses") {

@@ -4,11 +4,11 @@
 // time, with a state, the same as the whole.
 #include <doctest/doctest.h>
 
-#include <cmath>
 #include <filesystem>
 
 #include "nn/mixers/mixer.hpp"
 #include "tests/pieces.hpp"
+#include "tests/pytorch.hpp"
 #include "tools/training/safetensors.hpp"
 
 using namespace gnomon;
@@ -60,30 +60,6 @@ std::unique_ptr<Mixer> make(const Row& row) {
   return mixer;
 }
 
-/// The largest |got - expected|, each divided by what `unit` says of the expected number.
-template <class Unit>
-double worst(const Array& got, const Array& expected, Unit unit) {
-  REQUIRE(got.shape().text() == expected.shape().text());
-  double worst = 0;
-  for (size_t e = 0; e < got.size(); ++e) {
-    const double want = double{expected.data()[e]}, error = std::abs(double{got.data()[e]} - want);
-    if (!(error / unit(want) <= worst)) worst = error / unit(want);
-  }
-  return worst;
-}
-
-double apart(const Array& got, const Array& expected) {
-  return worst(got, expected, [](double x) { return std::max(1.0, std::abs(x)); });
-}
-
-void check_gradient(const std::string& name, const Array& got, const Array& expected) {
-  INFO(name);
-  CHECK(apart(got, expected) < 1e-4);
-  double largest = 0;
-  for (const real g : expected) largest = std::max(largest, std::abs(double{g}));
-  CHECK(worst(got, expected, [&](double) { return largest; }) < 1e-4);
-}
-
 }  // namespace
 
 TEST_CASE("zoo: every row is what its naive form in PyTorch gives, forward and backward") {
@@ -94,7 +70,7 @@ TEST_CASE("zoo: every row is what its naive form in PyTorch gives, forward and b
     Context context;
     Tape tape;
     const Var y = (*mixer)(a, {}, context, nullptr).features;
-    CHECK(apart(y.value(), row["y"]) < 1e-5);
+    check_values("y", y.value(), row["y"], 1e-5);
     tape.backward(y, row["dy"]);
     check_gradient("a", a.grad(), row["da"]);
     for (const Parameter& p : mixer->parameters())
@@ -116,6 +92,6 @@ TEST_CASE("zoo: one token at a time, with a state, gives the same") {
       const Array one = (*mixer)(slice(a, 1, n, n + 1), {}, context, state.get()).features.value();
       for (size_t b = 0; b < B; ++b) std::copy_n(one.row(b), D, y.row(b * N + n));
     }
-    CHECK(apart(y, row["y"]) < 1e-5);
+    check_values("y", y, row["y"], 1e-5);
   }
 }

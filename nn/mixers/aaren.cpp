@@ -8,9 +8,9 @@
 // of D + 2 H numbers, however long the sequence. A token weighs the same for all that come later,
 // so a head cannot look anything up: a control for reading that does not depend on who reads. Every
 // layer has a query of its own.
-#include "core/ops/causal_convolution.hpp"
 #include "core/ops/reshape.hpp"
 #include "core/ops/scale.hpp"
+#include "core/ops/scale_columns.hpp"
 #include "core/ops/softmax_scan.hpp"
 #include "core/ops/sum_last.hpp"
 #include "nn/linear.hpp"
@@ -35,7 +35,7 @@ class Aaren final : public Mixer {
     const Weight weight = projection_.weight();
     const std::vector<Var> of_a = affine_all(a, {{weight.w, weight.b, 2}});
     // A convolution of one token multiplies every feature by a number of its own.
-    const Var product = causal_convolution(of_a[0], reshape(query_, {1, width_}), zeros({width_}));
+    const Var product = scale_columns(of_a[0], reshape(query_, {width_}));
     const Var score =
         scale(sum_last(reshape(product, {B, N, heads_, C})), 1 / std::sqrt(static_cast<real>(C)));
     return {output_(softmax_scan(score, of_a[1], memory ? &memory->each : nullptr)), {}};

@@ -1,9 +1,10 @@
 #include "nn/mixers/attention.hpp"
+#include "core/ops/reshape.hpp"
+#include "core/ops/scale_columns.hpp"
 
 #include <numbers>
 
 #include "core/ops/add.hpp"
-#include "core/ops/causal_convolution.hpp"
 #include "core/ops/exp.hpp"
 #include "core/ops/gather_rows.hpp"
 #include "core/ops/log.hpp"
@@ -83,6 +84,8 @@ class AttentionKind final : public MixerKind {
   bool takes(const std::string&) const override { return true; }
   std::string cost() const override { return "N N D"; }
   std::unique_ptr<Mixer> make(const MixerPlace& place) const override {
+    if (place.position != "urpe" && lags_ != MultiHeadAttention::kLags)
+      fail_option("lags", "belongs to --position urpe, and it is {}", place.position);
     return std::make_unique<MultiHeadAttention>(place, attention_ == "fused", AttentionWindow{},
                                                 lags_);
   }
@@ -146,8 +149,9 @@ MultiHeadAttention::MultiHeadAttention(const MixerPlace& place, bool fused, Atte
               param("speed.bias", {H}, init::constant(start + std::log(-std::expm1(-start))))});
   }
   if (place.position == "urpe")
-    lags_ = {param("bias", {H, lags}, init::constant(0)),
-             param("factor", {H, lags}, init::constant(1))};
+    // One axis: the optimizer decays what has two, and weights would fade with their factors.
+    lags_ = {param("bias", {H * lags}, init::constant(0)),
+             param("factor", {H * lags}, init::constant(1))};
 }
 
 /// How far the tokens are turned [B,N,H C/2], modulo a whole turn.
@@ -156,13 +160,12 @@ Var MultiHeadAttention::angles(const Var& a, PerSequence<std::vector<double>>* b
   const Var rate = softplus(affine(a, speed_->weight, speed_->bias));
   const Var log_f = log(add(rate, ones(rate.shape())));  // - log f
   Index head({columns});
-  Array powers({1, columns});
+  Array powers({columns});
   for (size_t c = 0; c < columns; ++c) {
     head.data()[c] = static_cast<int32_t>(c / half);
     powers.data()[c] = -static_cast<real>(c % half + 1);
   }
-  // A convolution of one token multiplies every column by a number of its own.
-  const Var turns = exp(causal_convolution(select_columns(log_f, head), powers, zeros({columns})));
+  const Var turns = exp(scale_columns(select_columns(log_f, head), powers));
   constexpr double kTurn = 2 * std::numbers::pi;
   if (!before) return prefix_sum(turns, nullptr, kTurn);
   std::vector<double> carry;
@@ -188,7 +191,13 @@ Mixed MultiHeadAttention::operator()(const Var& a, const PreviousPointers&, Cont
     v = cache->values.append(v.value());
   }
   const auto attend = fused_ ? attention : composed_attention;
-  return {output_(attend(q, k, v, heads_, true, slopes_, window_, context.first, lags_)), {}};
+  return {output_(attend(q, k, v, heads_, true, slopes_, window_, context.first, lags())), {}};
+}
+
+LagTables MultiHeadAttention::lags() const {
+  if (lags_.bias.value().empty()) return {};
+  const size_t count = lags_.bias.value().size() / heads_;
+  return {reshape(lags_.bias, {heads_, count}), reshape(lags_.factor, {heads_, count})};
 }
 
 std::unique_ptr<State> MultiHeadAttention::state(size_t sequences) const {

@@ -29,7 +29,7 @@ std::vector<real> alibi_slopes(size_t heads);
 ///
 /// With "urpe" (Luo et al., 2022, arXiv 2205.13401) every head learns what a lag i - j adds to a
 /// score and multiplies a weight by; lags from `lags` - 1 on share the last entry. Parameters more:
-/// bias [H,lags], from 0, and factor [H,lags], from 1.
+/// bias [H lags], from 0, and factor [H lags], from 1.
 class MultiHeadAttention final : public Mixer {
  public:
   /// `fused`: the op attention(), or else its composed reference. Throws Error(Fault::option): rope
@@ -45,6 +45,7 @@ class MultiHeadAttention final : public Mixer {
   std::unique_ptr<State> state(size_t sequences) const override;
 
  private:
+  LagTables lags() const;
   Var angles(const Var& a, PerSequence<std::vector<double>>* before) const;
   size_t width_, heads_;
   bool fused_, rope_;
@@ -56,7 +57,7 @@ class MultiHeadAttention final : public Mixer {
     const Var &weight, &bias;
   };
   std::optional<Speed> speed_;  // carope
-  LagTables lags_;              // urpe
+  LagTables lags_;              // urpe, both [H lags]
 };
 
 }  // namespace gnomon

@@ -30,6 +30,7 @@
 #include "core/ops/reshape.hpp"
 #include "core/ops/rms_norm.hpp"
 #include "core/ops/scale.hpp"
+#include "core/ops/scale_columns.hpp"
 #include "core/ops/scale_rows.hpp"
 #include "core/ops/sigmoid.hpp"
 #include "core/ops/silu.hpp"
@@ -39,6 +40,7 @@
 #include "nn/mixers/mixer.hpp"
 #include "nn/rate_starts.hpp"
 #include "nn/short_convolution.hpp"
+#include "nn/unit.hpp"
 
 namespace gnomon {
 namespace {
@@ -83,9 +85,9 @@ class DeltaNet final : public Mixer {
     const auto of_heads = [&](size_t i) {
       return reshape(slice(x, 2, i * D, (i + 1) * D), {B, N, H_, C_});
     };
-    const Var k = unit(of_heads(1)), beta = scale(sigmoid(of_a[1]), negative_ ? 2 : 1);
+    const Var k = unit(of_heads(1), kEps), beta = scale(sigmoid(of_a[1]), negative_ ? 2 : 1);
     const auto flat = [&](const Var& by_head) { return reshape(by_head, {B, N, D}); };
-    MatrixSteps steps{.q = flat(unit(of_heads(0))),
+    MatrixSteps steps{.q = flat(unit(of_heads(0), kEps)),
                       .k = flat(scale_rows(k, beta)),
                       .v = flat(of_heads(2)),
                       .e = flat(k)};
@@ -105,15 +107,11 @@ class DeltaNet final : public Mixer {
 
  private:
   static constexpr size_t kTaps = 4;
-  /// x [B,N,H,C] with every row divided by the root of its sum of squares and 1e-6.
-  Var unit(const Var& x) const {
-    const auto C = static_cast<real>(C_);
-    return rms_norm(x, Array({C_}, 1 / std::sqrt(C)), real(1e-6) / C);
-  }
+  static constexpr real kEps = real(1e-6);  // of the lengths of keys and queries
   /// -e^A_log softplus(dt), of dt [B,N,H].
   Var log_w(const Var& dt) const {
     const Var rates = scale(exp(*A_log_), -1);
-    return causal_convolution(softplus(dt), reshape(rates, {1, H_}), Array({H_}, real{0}));
+    return scale_columns(softplus(dt), rates);
   }
 
   const size_t H_, C_;

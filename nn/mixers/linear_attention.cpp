@@ -42,6 +42,7 @@
 #include "core/ops/taylor_features.hpp"
 #include "nn/linear.hpp"
 #include "nn/mixers/mixer.hpp"
+#include "nn/unit.hpp"
 
 namespace gnomon {
 namespace {
@@ -112,8 +113,7 @@ class LinearAttention final : public Mixer {
     const Shape rows = rows_of(q);
     const Var length = exp(scale(log(add(sum_last(mul(q, q)), Array(rows, kEps))), real{0.5}));
     const Var power = scale(add(tanh(length), Array(rows, real{0.5})), 3);
-    const auto C = static_cast<real>(C_);
-    return signed_power(rms_norm(q, Array({C_}, 1 / std::sqrt(C)), kEps / C), power);
+    return signed_power(unit(q, kEps), power);
   }
   /// log w [B,N,H]
   Array fading(size_t B, size_t N) const {

@@ -17,13 +17,13 @@
 // has one after every mixer. A_log, dt_bias and skip have one axis: the optimizer decays what has
 // two.
 #include "core/ops/add.hpp"
-#include "core/ops/causal_convolution.hpp"
 #include "core/ops/exp.hpp"
 #include "core/ops/matrix_recurrence.hpp"
 #include "core/ops/mul.hpp"
 #include "core/ops/reshape.hpp"
 #include "core/ops/rms_norm.hpp"
 #include "core/ops/scale.hpp"
+#include "core/ops/scale_columns.hpp"
 #include "core/ops/scale_rows.hpp"
 #include "core/ops/silu.hpp"
 #include "core/ops/slice.hpp"
@@ -75,11 +75,11 @@ class Mamba2 final : public Mixer {
     const Var S = matrix_recurrence({.q = slice(mixed, 2, W_ + M_, all),
                                      .k = slice(mixed, 2, W_, W_ + M_),
                                      .v = reshape(v, {B, N, W_}),
-                                     .log_w = scaled(dt, scale(exp(A_log_), -1)),
+                                     .log_w = scale_columns(dt, scale(exp(A_log_), -1)),
                                      .shared = true},
                                     H_, before ? &before->matrices : nullptr);
     const Var skip = reshape(scale_rows(ones({H_, P}), skip_), {W_});  // one for all of a head
-    const Var y = add(S, scaled(x, skip));
+    const Var y = add(S, scale_columns(x, skip));
     return {output_(rms_norm(mul(y, silu(of_a[0])), norm_)), {}};
   }
   std::unique_ptr<State> state(size_t sequences) const override {
@@ -88,11 +88,6 @@ class Mamba2 final : public Mixer {
 
  private:
   static constexpr size_t kTaps = 4;
-  /// Every feature by a factor: x [B,N,F], by [F].
-  static Var scaled(const Var& x, const Var& by) {
-    const size_t F = x.shape()[2];
-    return causal_convolution(x, reshape(by, {1, F}), Array({F}, real{0}));
-  }
 
   const size_t H_, W_, M_;
   const Linear& projection_;

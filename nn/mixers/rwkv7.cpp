@@ -30,12 +30,14 @@
 #include "core/ops/reshape.hpp"
 #include "core/ops/rms_norm.hpp"
 #include "core/ops/scale.hpp"
+#include "core/ops/scale_columns.hpp"
 #include "core/ops/scale_rows.hpp"
 #include "core/ops/sigmoid.hpp"
 #include "core/ops/sum_last.hpp"
 #include "core/ops/tanh.hpp"
 #include "nn/mixers/mixer.hpp"
 #include "nn/short_convolution.hpp"
+#include "nn/unit.hpp"
 
 namespace gnomon {
 namespace {
@@ -94,18 +96,18 @@ class Rwkv7 final : public Mixer {
     const Var rate = sigmoid(rate_(x[4], [](const Var& u) { return u; }));
     const Var g = gate_(x[5], [](const Var& u) { return sigmoid(u); });
 
-    const auto C = static_cast<real>(C_);
-    const Var e =
-        flat(rms_norm(by_head(scaled(k, k_k_)), Array({C_}, 1 / std::sqrt(C)), real(1e-12) / C));
-    const Var written = mul(k, scaled(rate, k_a_, one_less(k_a_)));
+    const Var e = flat(unit(by_head(scale_columns(k, k_k_)), real(1e-12)));
+    const Var written = mul(k, scale_columns(rate, k_a_, one_less(k_a_)));
     const Var o =
         matrix_recurrence({.q = r, .k = written, .v = v, .log_w = log_w, .e = e, .b = mul(rate, e)},
                           H_, before ? &before->matrices : nullptr);
 
-    const Var normal = layer_norm(by_head(o), ones({C_}), Array({C_}, real{0}), real(1e-5) * C);
-    const Var own = sum_last(by_head(mul(r, scaled(written, r_k_))));  // [B,N,H]
+    const Var normal = layer_norm(by_head(o), ones({C_}), Array({C_}, real{0}),
+                                  real(1e-5) * static_cast<real>(C_));
+    const Var own =
+        sum_last(by_head(mul(r, scale_columns(written, reshape(r_k_, {D()})))));  // [B,N,H]
     const Var read =
-        add(scaled(flat(normal), norm_, norm_bias_), flat(scale_rows(by_head(v), own)));
+        add(scale_columns(flat(normal), norm_, norm_bias_), flat(scale_rows(by_head(v), own)));
     return {affine(mul(g, read), output_), {}};
   }
   std::unique_ptr<State> state(size_t sequences) const override {
@@ -158,11 +160,6 @@ class Rwkv7 final : public Mixer {
       all.push_back(last ? slice(y, 1, 1, N + 1) : y);
     }
     return all;
-  }
-  /// x [B,N,D] by a factor for every feature, and a sum beside.
-  Var scaled(const Var& x, const Var& by, const Var& plus = {}) const {
-    return causal_convolution(x, reshape(by, {1, D()}),
-                              plus.value().empty() ? Var(Array({D()}, real{0})) : plus);
   }
   static Var one_less(const Var& x) { return add(scale(x, -1), ones(x.shape())); }
 

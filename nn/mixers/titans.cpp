@@ -18,6 +18,7 @@
 #include "core/ops/sigmoid.hpp"
 #include "nn/linear.hpp"
 #include "nn/mixers/mixer.hpp"
+#include "nn/unit.hpp"
 
 namespace gnomon {
 namespace {
@@ -43,8 +44,8 @@ class Titans final : public Mixer {
     const std::vector<Var> of_a =
         affine_all(a, {{projection_.weight().w, {}, 3}, {rates_weight_, rates_bias_, 3}});
     const MomentumRates rates{sigmoid(of_a[3]), sigmoid(of_a[4]), sigmoid(of_a[5])};
-    const Var read = momentum_recurrence(unit(of_a[0]), unit(of_a[1]), of_a[2], rates, window_,
-                                         memory ? &memory->each : nullptr);
+    const Var read = momentum_recurrence(unit_heads(of_a[0]), unit_heads(of_a[1]), of_a[2], rates,
+                                         window_, memory ? &memory->each : nullptr);
     return {output_(reshape(rms_norm(reshape(read, {B, N, heads_, C}), norm_), {B, N, width_})),
             {}};
   }
@@ -62,12 +63,10 @@ class Titans final : public Mixer {
     bias.fill(0);
     std::fill_n(bias.data() + H, H, real{-4});
   }
-  /// Every head to length 1: x / sqrt(sum x^2 + 1e-6).
-  Var unit(const Var& x) const {
-    const size_t C = width_ / heads_;
-    const real size = static_cast<real>(C);
-    const Var heads = reshape(x, {x.shape()[0], x.shape()[1], heads_, C});
-    return reshape(rms_norm(heads, Array({C}, 1 / std::sqrt(size)), real(1e-6) / size), x.shape());
+  /// Every head of x [B,N,D] to length 1.
+  Var unit_heads(const Var& x) const {
+    const Shape heads{x.shape()[0], x.shape()[1], heads_, width_ / heads_};
+    return reshape(unit(reshape(x, heads), real(1e-6)), x.shape());
   }
 
   size_t width_, heads_, window_;

@@ -11,6 +11,7 @@
 #include "core/ops/momentum_recurrence.hpp"
 #include "core/ops/relu.hpp"
 #include "core/ops/scale.hpp"
+#include "core/ops/scale_columns.hpp"
 #include "core/ops/selective_scan.hpp"
 #include "core/ops/signed_power.hpp"
 #include "core/ops/silu.hpp"
@@ -142,6 +143,10 @@ std::vector<OpCase> recurrence_gradient_cases() {
          return add(filter(all), filter(all));
        },
        {{2, 4, 2}, {2}, {4}, {2, 2}}},
+      {"scale_columns", [](V v) { return scale_columns(v[0], v[1]); }, {{2, 4, 3}, {3}}},
+      {"scale_columns and a sum",
+       [](V v) { return scale_columns(v[0], v[1], v[1]); },
+       {{2, 4, 3}, {3}}},
       {"selective_scan",
        [](V v) { return scan(v); },
        {{2, 19, 3}, {2, 19, 3}, {3, 5}, {2, 19, 5}, {2, 19, 5}}},
