@@ -17,7 +17,7 @@ cmake --build build --target gnomon -- $([ -t 1 ] || echo --quiet)
 took "the build" $began
 
 began=$SECONDS
-build/gnomon sweep tools/plans/demo.ini --out $out --retry stale
+build/gnomon sweep tools/plans/demo.ini --out $out --jobs 2 --threads 1 --retry stale
 took "learning and judging" $began
 cat <<END
 

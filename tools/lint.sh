@@ -88,12 +88,15 @@ having code '(?<=:)(struct|class) \w+( final)?( : [^;]*)? \{' | grep -E '^[^:]*\
     name = $3; sub(/^(struct|class) /, "", name); sub(/[ ].*/, "", name)
     if (seen[name]++) print }' |
   fault "a type of this name stands in another header: give it a name of its own"
-# Sources of the library are compiled several at a time, and which stand together changes with every
-# new file: names of the same kind at their top level clash sooner or later.
+# Sources are compiled several at a time, and which stand together changes with every new file: equal
+# names at their top level clash sooner or later, unless they belong to different programs.
 having code '(?<=:)(constexpr [^(]*\bk[A-Z]\w*( =|\{|\[)|using \w+ =|(struct|class) \w+( |:))' |
-  awk -F: '$1 ~ /^(core|nn|models|tasks)\/.*\.cpp$/ && $1 != "tasks/pieces.cpp" && $3 ~ /^(const|using|struct|class)/ {
-    name = $3; sub(/( =| ?\{|\[| final).*/, "", name); sub(/ +$/, "", name); sub(/.* /, "", name)
-    if (file[name] && file[name] != $1) print; file[name] = $1 }' |
+  awk -F: '$1 ~ /^(core|nn|models|tasks|tools)\/.*\.cpp$/ && $1 != "tasks/pieces.cpp" &&
+    $3 ~ /^(const|using|struct|class)/ {
+    name = $0; sub(/^[^:]*:[0-9]+:/, "", name)
+    sub(/( =| ?\{|\[| final| : ).*/, "", name); sub(/ +$/, "", name); sub(/.* /, "", name)
+    of = $1 ~ /^tools\/(training|gradcheck)\// ? substr($1, 1, 14) : $1 ~ /^tools/ ? "tools" : ""
+    if (file[of, name] && file[of, name] != $1) print; file[of, name] = $1 }' |
   fault "a name of another source's top level, which may be compiled in one piece with this one"
 cat "$work/cmake" "$work/code" "$work/shell" >"$work/flags"
 having flags '-ff[a]st-math|"f[a]st-math"|-Of[a]st|-fun[s]afe-math' |

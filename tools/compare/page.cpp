@@ -19,7 +19,7 @@ GNOMON_EMBED_FILE(gnomon_compare_d3, GNOMON_D3);
 namespace gnomon {
 namespace {
 
-using Ordered = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 constexpr size_t kMostPoints = 200, kFewestPoints = 10;
 constexpr size_t kMostNumbers = 7'500'000;  // bytes of the pool: the page stays below 10 MB
@@ -57,20 +57,20 @@ class NumberPool {
   size_t bytes_ = 0;
 };
 
-Ordered known(double x) { return std::isfinite(x) ? Ordered(x) : Ordered(); }
+OrderedJson known(double x) { return std::isfinite(x) ? OrderedJson(x) : OrderedJson(); }
 
-Ordered summary_of(const ComparedRun& run) {
-  Ordered all{{"path", run.path},
-              {"seed", run.seed},
-              {"status", name_of(run.status)},
-              {"step", known(run.step)},
-              {"steps", known(run.steps)},
-              {"parameters", known(run.parameters)}};
+OrderedJson summary_of(const ComparedRun& run) {
+  OrderedJson all{{"path", run.path},
+                  {"seed", run.seed},
+                  {"status", name_of(run.status)},
+                  {"step", known(run.step)},
+                  {"steps", known(run.steps)},
+                  {"parameters", known(run.parameters)}};
   for (const std::string& remark : run.remarks) all["remarks"].push_back(remark);
   if (!run.stop.empty()) all["stop"] = run.stop;
   if (!run.machine.empty()) all["machine"] = run.machine;
   if (run.checkpoint != "last") all["checkpoint"] = run.checkpoint;
-  all["last"] = Ordered::object();
+  all["last"] = OrderedJson::object();
   for (const auto& [name, curve] : run.curves)
     if (name.find(':') == name.npos) all["last"][name] = known(run.last(name));
   for (const Judged& j : run.judged) {
@@ -81,8 +81,8 @@ Ordered summary_of(const ComparedRun& run) {
   return all;
 }
 
-Ordered curves_of(const ComparedRun& run, size_t most, NumberPool& pool) {
-  Ordered all = Ordered::object();
+OrderedJson curves_of(const ComparedRun& run, size_t most, NumberPool& pool) {
+  OrderedJson all = OrderedJson::object();
   for (const auto& [name, curve] : run.curves) {
     const bool rises = name == "tokens" || name == "seconds";
     const Curve few = rises ? thinned(curve, most) : reduced(curve, most);
@@ -92,12 +92,12 @@ Ordered curves_of(const ComparedRun& run, size_t most, NumberPool& pool) {
 }
 
 std::string data_of(const Comparison& comparison) {
-  Ordered all{{"different", comparison.different}, {"equal", Ordered::object()}};
+  OrderedJson all{{"different", comparison.different}, {"equal", OrderedJson::object()}};
   for (const auto& [name, text] : comparison.equal) all["equal"][name] = text;
   for (const ComparedGroup& group : comparison.groups) {
-    Ordered one{{"label", group.label}, {"runs", group.runs}, {"values", Ordered::array()}};
+    OrderedJson one{{"label", group.label}, {"runs", group.runs}, {"values", OrderedJson::array()}};
     for (const std::string& text : group.different)
-      one["values"].push_back(text == "\n" ? Ordered() : Ordered(text));
+      one["values"].push_back(text == "\n" ? OrderedJson() : OrderedJson(text));
     all["groups"].push_back(std::move(one));
   }
   for (const ComparedRun& run : comparison.runs) all["runs"].push_back(summary_of(run));
@@ -108,7 +108,7 @@ std::string data_of(const Comparison& comparison) {
       all["runs"][i]["curves"] = curves_of(comparison.runs[i], most, pool);
     if (pool.bytes() > kMostNumbers && most > kFewestPoints) continue;
     // What users named need not be UTF-8.
-    std::string text = all.dump(-1, ' ', false, Ordered::error_handler_t::replace);
+    std::string text = all.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
     text.pop_back();
     return text + ",\n\"pool\":" + pool.json() + "}";
   }

@@ -10,7 +10,7 @@
 namespace gnomon {
 namespace {
 
-constexpr std::array<const char*, 4> kColours{"#3b78c2", "#d0622a", "#2e9b6b", "#b04a9c"};
+constexpr std::array<const char*, 4> kPlotColours{"#3b78c2", "#d0622a", "#2e9b6b", "#b04a9c"};
 
 constexpr const char* kStyle = R"(
 :root { color-scheme: light dark; --line: #b9b5aa; --quiet: #6a7078; }
@@ -126,7 +126,7 @@ std::string curves_svg(const std::vector<LineOfPlot>& curves) {
     std::string points;
     for (size_t p = 0; p < c.x.size(); ++p)
       points += fmt::format("{:.1f},{:.1f} ", x(c.x[p]), y(c.y[p]));
-    const char* colour = kColours[i % kColours.size()];
+    const char* colour = kPlotColours[i % kPlotColours.size()];
     svg += fmt::format("<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"1.6\"/>",
                        points, colour);
     svg += fmt::format("<text x=\"{}\" y=\"16\" style=\"fill:{}\">{}</text>",
@@ -148,7 +148,7 @@ std::string map_svg(const std::vector<int>& to, const std::string& title) {
       svg += fmt::format(
           "<rect x=\"{:.2f}\" y=\"{:.2f}\" width=\"{:.2f}\" height=\"{:.2f}\" fill=\"{}\"/>",
           cell * to[n], kTitle + cell * static_cast<double>(n), std::max(1.5, cell),
-          std::max(1.5, cell), kColours[0]);
+          std::max(1.5, cell), kPlotColours[0]);
   return svg + "</svg>";
 }
 

@@ -13,8 +13,6 @@ namespace {
 
 namespace po = boost::program_options;
 
-constexpr size_t kLargestFile = size_t{1} << 20;
-
 bool is_switch(const Field& field) { return field.allowed == "true | false"; }
 /// May it be given once only? (null: something that is no option here)
 bool once(const Field* field) { return !field || !field->repeats; }
@@ -171,11 +169,11 @@ Arguments::Arguments(const std::vector<std::string>& given) {
   const std::string path = config->value.value_or("");
   if (path.empty()) fail_option("config", "expected the name of an INI file");
   words_.erase(config);
-  if (!help_) read_ini(read_file(path, kLargestFile), path);
+  if (!help_) read_ini(read_file(path, kLargestConfig), path);
 }
 
 Arguments Arguments::of_file(const std::string& path) {
-  return of_text(read_file(path, kLargestFile), path);
+  return of_text(read_file(path, kLargestConfig), path);
 }
 
 Arguments Arguments::of_text(const std::string& text, const std::string& path) {

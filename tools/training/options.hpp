@@ -15,6 +15,9 @@
 
 namespace gnomon {
 
+/// Bytes of a config.ini, at most.
+constexpr size_t kLargestConfig = size_t{1} << 20;
+
 /// At most 80 bytes of a word, for sentences.
 std::string shortened(const std::string& word);
 /// The sentence of an error, with "--" before the name of the option that it begins with.

@@ -7,13 +7,14 @@
 
 #include "core/base/json.hpp"
 #include "tools/training/digest.hpp"
+#include "tools/training/options.hpp"
 
 namespace gnomon {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uint64_t kLargestConfig = uint64_t{1} << 20, kLargestKept = uint64_t{1} << 32;
+constexpr uint64_t kLargestKept = uint64_t{1} << 32;
 
 /// Left behind by atomic_write in a process that was killed.
 bool is_temporary(const fs::path& path) {
