@@ -1,9 +1,5 @@
 #include "core/gemm.hpp"
 
-#ifndef GNOMON_DOUBLE
-#include <dnnl.h>
-#endif
-
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -13,6 +9,7 @@
 
 #include "core/counters.hpp"
 #include "core/gemm_bf16.hpp"
+#include "core/gemm_tile.hpp"
 #include "core/parallel.hpp"
 #include "core/random.hpp"
 #include "core/simd/row.hpp"
@@ -29,35 +26,6 @@ size_t tile_rows(size_t m) {
   if (tiles > kFew || m < kTile / 2) return kTile;
   tiles += tiles % 2;
   return ((m + tiles - 1) / tiles + kRegisters - 1) / kRegisters * kRegisters;
-}
-
-real element(const Matrix& a, size_t i, size_t j) {
-  return a.transposed ? a.data[j * a.stride + i] : a.data[i * a.stride + j];
-}
-
-void plain(size_t m, size_t n, size_t k, Matrix a, Matrix b, real* c, size_t stride_c, real beta,
-           real alpha) {
-  for (size_t i = 0; i < m; ++i)
-    for (size_t j = 0; j < n; ++j) {
-      double sum = 0;
-      for (size_t l = 0; l < k; ++l) sum += double{element(a, i, l)} * double{element(b, l, j)};
-      real& y = c[i * stride_c + j];
-      y = static_cast<real>(double{alpha} * sum + (beta == 0 ? 0.0 : double{beta} * double{y}));
-    }
-}
-
-void tile(size_t m, size_t n, size_t k, Matrix a, Matrix b, real* c, size_t stride_c, real beta,
-          real alpha) {
-#ifdef GNOMON_DOUBLE
-  plain(m, n, k, a, b, c, stride_c, beta, alpha);
-#else
-  const auto length = [](size_t v) { return static_cast<dnnl_dim_t>(v); };
-  const dnnl_status_t status = dnnl_sgemm(
-      a.transposed ? 'T' : 'N', b.transposed ? 'T' : 'N', length(m), length(n), length(k), alpha,
-      a.data, length(a.stride), b.data, length(b.stride), beta, c, length(stride_c));
-  expect(status == dnnl_success, "gemm: oneDNN refused [{},{}] x [{},{}] (status {})", m, k, k, n,
-         static_cast<int>(status));
-#endif
 }
 
 /// Rows [begin, end) of the sums of A's rows, which are columns in memory where A is transposed.
@@ -89,12 +57,11 @@ real prepare(const Product& p, size_t begin, size_t end) {
 
 /// Rows [begin, end) with all the bits that the operands have.
 void run_tile(const Product& p, size_t begin, size_t end) {
-  const OneThread planned;
   real beta = prepare(p, begin, end);
   for (const auto& [k, a, b] : p.terms) {
     if (k == 0 || p.n == 0) continue;
     const Matrix rows{a.data + (a.transposed ? begin : begin * a.stride), a.stride, a.transposed};
-    tile(end - begin, p.n, k, rows, b, p.c + begin * p.stride_c, p.stride_c, beta, p.alpha);
+    multiply(end - begin, p.n, k, rows, b, p.c + begin * p.stride_c, p.stride_c, beta, p.alpha);
     beta = 1;
   }
   if (p.row_sums) add_row_sums(p, begin, end);
@@ -146,7 +113,7 @@ void run_all(std::span<const Product> products) {
 
 /// As the processor multiplies bf16.
 void run_packed([[maybe_unused]] const Product& p) {
-#ifndef GNOMON_DOUBLE
+#ifdef GNOMON_ONEDNN
   if (p.m == 0 || p.n == 0) return;
   parallel_for(p.m, tile_rows(p.m), [&](size_t begin, size_t end) { prepare(p, begin, end); });
   real beta = p.bias ? 1 : p.beta;
@@ -207,7 +174,7 @@ void gemm_self_test() {
         const Array b = near(random.normal({tb ? n : k, tb ? k : n}));
         Array d({m, n});
         const Matrix left{a.data(), a.shape().last(), ta}, right{b.data(), b.shape().last(), tb};
-        plain(m, n, k, left, right, d.data(), n, 0, 1);
+        multiply_plainly(m, n, k, left, right, d.data(), n, 0, 1);
         for (const Precision precision : {Precision::f32, Precision::bf16}) {
           Array c({m, n}, std::numeric_limits<real>::quiet_NaN());
           gemm(m, n, k, left, right, c.data(), n, 0, 1, precision);

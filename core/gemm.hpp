@@ -1,4 +1,5 @@
-// Matrix products behind one interface: oneDNN in float32, a plain loop in double (gradient tests).
+// Matrix products behind one interface: oneDNN in float32, or Eigen where oneDNN is not; a plain
+// loop in double (gradient tests).
 //
 // A product is cut into tiles of about 128 output rows, one single-threaded library call each. The
 // cut depends on the shape only, so the bits do not depend on the number of threads; at our shapes

@@ -3,9 +3,11 @@
 #include "core/parallel.hpp"
 #include "core/precision.hpp"
 
-#ifndef GNOMON_DOUBLE
+#ifdef GNOMON_ONEDNN
 #include <map>
 #include <oneapi/dnnl/dnnl.hpp>
+
+#include "core/one_thread.hpp"
 #endif
 
 namespace gnomon {
@@ -20,7 +22,7 @@ Array rounded_to_bf16(size_t rows, size_t columns, const real* data, size_t stri
   return to;
 }
 
-#ifdef GNOMON_DOUBLE
+#ifndef GNOMON_ONEDNN
 
 bool has_bf16() { return false; }
 

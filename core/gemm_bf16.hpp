@@ -9,13 +9,14 @@
 
 namespace gnomon {
 
-/// Whether this processor multiplies bf16 and the library knows (ONEDNN_MAX_CPU_ISA may forbid it).
+/// Whether this processor multiplies bf16, and oneDNN is there and knows (ONEDNN_MAX_CPU_ISA may
+/// forbid it).
 bool has_bf16();
 
 /// A dense copy of a matrix of so many rows and columns in memory, rounded to bf16.
 Array rounded_to_bf16(size_t rows, size_t columns, const real* data, size_t stride);
 
-#ifndef GNOMON_DOUBLE
+#ifdef GNOMON_ONEDNN
 /// As gemm(), by the library's primitives for operands that are packed as T: uint16_t is bf16.
 /// With T = float, for the tests alone, every processor can run this code.
 /// Throws Error where the library has no such product.

@@ -1,6 +1,11 @@
 #include "core/memory.hpp"
 
+#if __has_include(<sanitizer/asan_interface.h>)
 #include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(block, size)
+#define ASAN_UNPOISON_MEMORY_REGION(block, size)
+#endif
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -41,10 +46,15 @@ size_t size_class(size_t bytes) {
 }
 
 void* from_system(size_t bytes) {
-  const size_t alignment = bytes >= kHugePage ? kHugePage : kAlignment;
+  bool huge = false;
+#ifdef __linux__
+  huge = bytes >= kHugePage;
+#endif
   void* block = nullptr;
-  if (posix_memalign(&block, alignment, bytes) != 0) return nullptr;
-  if (bytes >= kHugePage) madvise(block, bytes, MADV_HUGEPAGE);  // a hint: failure is harmless
+  if (posix_memalign(&block, huge ? kHugePage : kAlignment, bytes) != 0) return nullptr;
+#ifdef __linux__
+  if (huge) madvise(block, bytes, MADV_HUGEPAGE);  // a hint: failure is harmless
+#endif
   return block;
 }
 

@@ -1,5 +1,8 @@
 #include "core/parallel.hpp"
 
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 #include <pthread.h>
 
 #include <atomic>
@@ -17,15 +20,24 @@
 namespace gnomon {
 namespace {
 
+/// As many as OMP_NUM_THREADS says, where OpenMP is, or the machine offers.
+int offered() {
+#ifdef _OPENMP
+  return omp_get_max_threads();
+#else
+  return static_cast<int>(std::thread::hardware_concurrency());
+#endif
+}
+
 int& chosen() {
-  static int count = std::max(1, omp_get_max_threads());
+  static int count = std::max(1, offered());
   return count;
 }
 
 thread_local bool inside = false;  // a piece is being worked on
 
 void pause_processor() {
-#if defined(__SSE__)
+#ifdef GNOMON_FLUSHES
   _mm_pause();
 #endif
 }

@@ -6,14 +6,13 @@
 // take each other's pieces when they have finished their own, so that nobody waits for a late one.
 #pragma once
 
-#include <omp.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <vector>
 
-#if defined(__SSE__)
+#if defined(__SSE__) && !defined(__EMSCRIPTEN__)
+#define GNOMON_FLUSHES
 #include <xmmintrin.h>
 #endif
 
@@ -23,26 +22,13 @@ namespace gnomon {
 void set_threads(int threads);
 int threads();
 
-/// Denormal numbers count as zero on this thread (where the processor has SSE): they slow
+/// Denormal numbers count as zero on this thread (on x86; a browser has no such switch): they slow
 /// arithmetic down a hundredfold, and softmax at a small temperature is full of them.
 inline void flush_denormals() {
-#if defined(__SSE__)
+#ifdef GNOMON_FLUSHES
   _mm_setcsr(_mm_getcsr() | 0x8040);  // flush-to-zero and denormals-are-zero
 #endif
 }
-
-/// Libraries that use OpenMP themselves plan for omp_get_max_threads(): on this thread that is one,
-/// until the end of the scope.
-class OneThread {
- public:
-  OneThread() { omp_set_num_threads(1); }
-  ~OneThread() { omp_set_num_threads(before_); }
-  OneThread(const OneThread&) = delete;
-  OneThread& operator=(const OneThread&) = delete;
-
- private:
-  int before_ = omp_get_max_threads();
-};
 
 namespace detail {
 /// piece(p) for p in [0, pieces), on as many threads as there are; in order on the calling thread

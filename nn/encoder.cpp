@@ -99,8 +99,10 @@ class Encoder::Layer final : public Module {
     auto* const before = state_cast<Remembered>(state);
     Var a = norm1_(h);
     if (convolution_) a = add(a, (*convolution_)(a, before ? &before->last : nullptr));
-    Mixed mixed = mixer_(a, previous, context, before ? before->mixer[0].get() : nullptr);
-    const Var between = add(h, drop(mixed.features));
+    Mixed mixed;
+    if (!context.off.layers.contains(context.layer))
+      mixed = mixer_(a, previous, context, before ? before->mixer[0].get() : nullptr);
+    const Var between = mixed.features.value().empty() ? h : add(h, drop(mixed.features));
     return {add(between, drop(feed_forward_(norm2_(between)))), std::move(mixed.pointers)};
   }
   const Mixer& mixer() const { return mixer_; }
@@ -208,9 +210,11 @@ Encoded Encoder::operator()(const Var& embedded, Context& context, State* state)
   expect(!before || before->layers.size() == count,
          "encoder: state: expected one for {} passes, got one for {}", count,
          before ? before->layers.size() : 0);
-  expect(!before || (!context.training && !context.watch),
-         "encoder: state: expected none in training, nor where a layer is watched: both see whole "
-         "sequences");
+  expect(!before || (!context.training && !context.watch && context.off.empty()),
+         "encoder: state: expected none in training, nor where a layer is watched or something is "
+         "switched off: these see whole sequences");
+  expect(!context.training || context.off.empty(),
+         "encoder: off: expected nothing switched off in training");
   context.first = before ? before->length.tokens : 0;
   context.embedded = embedded;
   Var h = embedded;

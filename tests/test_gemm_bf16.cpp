@@ -13,7 +13,9 @@ using namespace gnomon;
 namespace {
 
 constexpr auto kRounded = [](auto&&... arguments) { gemm(arguments..., Precision::bf16); };
+#ifdef GNOMON_ONEDNN
 constexpr auto kPacked = [](auto&&... arguments) { gemm_packed<float>(arguments...); };
+#endif
 
 float near(float x) { return from_bf16(to_bf16(x)); }
 
@@ -57,6 +59,7 @@ TEST_CASE("bf16: a product is that of the rounded operands") {
   CHECK(wrong_elements(kRounded, 3, 4, 0, false, false, 2, real(0.5), 1, true) == 0);
 }
 
+#ifdef GNOMON_ONEDNN
 TEST_CASE("bf16: the library's packed products, in float32, at ragged sizes and long inner sides") {
   every_product({1, 130, 257}, {1, 33}, {1, 131, 1024, 2100},
                 [](size_t m, size_t n, size_t k, bool transpose_a, bool transpose_b) {
@@ -65,6 +68,7 @@ TEST_CASE("bf16: the library's packed products, in float32, at ragged sizes and 
                 });
   CHECK(wrong_elements(kPacked, 130, 33, 2100, false, true, 5, real(-0.5), real(-2.5)) == 0);
 }
+#endif
 
 TEST_CASE("bf16: equal bits on 1 to 4 threads, and inside parallel_for") {
   const size_t m = 300, n = 70, k = 2100;
@@ -84,7 +88,9 @@ TEST_CASE("bf16: equal bits on 1 to 4 threads, and inside parallel_for") {
     for (const Array& c : results) CHECK(std::memcmp(c.data(), results[0].data(), c.bytes()) == 0);
   };
   compare(kRounded);
+#ifdef GNOMON_ONEDNN
   compare(kPacked);
+#endif
 }
 
 TEST_CASE(

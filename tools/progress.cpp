@@ -29,10 +29,6 @@ size_t terminal_width() {
 
 }  // namespace
 
-double Stopwatch::seconds() const {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-}
-
 Progress::Progress(std::string what, size_t done, size_t total, bool quiet)
     : what_(std::move(what)),
       first_(done),

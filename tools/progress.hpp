@@ -2,19 +2,11 @@
 // otherwise.
 #pragma once
 
-#include <chrono>
 #include <string>
 
+#include "tools/training/stopwatch.hpp"
+
 namespace gnomon {
-
-/// Seconds since it was made.
-class Stopwatch {
- public:
-  double seconds() const;
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 class Progress {
  public:

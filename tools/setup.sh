@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# tools/setup.sh [--tests]: installs with apt what Gnomon needs and this machine lacks (Debian 12);
-# with --tests also what training on several machines needs, and its tests.
+# tools/setup.sh [--tests] [--lab]: installs with apt what Gnomon needs and this machine lacks (Debian
+# 12); with --tests also what training on several machines needs, and its tests; with --lab what
+# compiles the engine for a browser.
 # Does nothing, without network or rights, where all of it is there.
 set -euo pipefail
 
@@ -13,9 +14,15 @@ packages=(
   librandom123-dev                                     # counter-based random numbers
   libsentencepiece-dev                                 # text in pieces
   libcairo2-dev node-d3                                # pictures and pages of gnomon inspect
-  doctest-dev git python3-numpy                        # to test
+  doctest-dev git python3-numpy libeigen3-dev          # to test
 )
-[ "${1:-}" != --tests ] || packages+=(libopenmpi-dev openmpi-bin iproute2)
+for word in "$@"; do
+  case $word in
+    --tests) packages+=(libopenmpi-dev openmpi-bin iproute2) ;;
+    --lab) packages+=(emscripten node-acorn) ;;
+    *) echo "setup: unknown option '$word'; there are --tests and --lab" >&2; exit 2 ;;
+  esac
+done
 
 if ! command -v dpkg-query >/dev/null; then
   echo "setup: this is no Debian system, so nothing was installed; CMake will name what is missing" \

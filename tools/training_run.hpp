@@ -3,13 +3,9 @@
 
 #include "tools/commands.hpp"
 #include "tools/signals.hpp"
-#include "tools/training/evaluation.hpp"
-#include "tools/training/run_directory.hpp"
+#include "tools/training/recorded_training.hpp"
 
 namespace gnomon {
-
-/// Each length of --validate-length, on `batches` batches; numbers that are not finite are NaN.
-std::vector<Evaluation> validate(Trainer& trainer, size_t batches);
 
 /// Runs until it is to stop, or to the first signal; prints what came of it. Only the first of
 /// several processes has a directory.

@@ -8,14 +8,15 @@ namespace gnomon::simd {
 
 /// y[i] = the sum of the lanes of sum[i], in one order whatever i. Of registers of 512 bits the two
 /// halves are added first: xsimd::haddp of version 8 puts sums of sixteen floats in wrong places.
-inline void lanes_sums(const Pack (&sum)[kLanes], real* y) {
-  if constexpr (sizeof(Pack) < 64) {
+template <class P>  // Pack: a template, so that the other branch need not compile
+void lanes_sums(const P (&sum)[P::size], real* y) {
+  if constexpr (sizeof(P) < 64) {
     xsimd::haddp(sum).store_unaligned(y);
   } else {
-    using Half = xsimd::make_sized_batch_t<real, kLanes / 2>;
-    Half half[2][kLanes / 2];
-    for (size_t i = 0; i < kLanes; ++i) {
-      alignas(64) real lane[kLanes];
+    using Half = xsimd::make_sized_batch_t<real, P::size / 2>;
+    Half half[2][P::size / 2];
+    for (size_t i = 0; i < P::size; ++i) {
+      alignas(64) real lane[P::size];
       sum[i].store_aligned(lane);
       half[i / Half::size][i % Half::size] =
           Half::load_aligned(lane) + Half::load_aligned(lane + Half::size);

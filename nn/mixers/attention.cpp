@@ -18,6 +18,7 @@
 #include "core/ops/softplus.hpp"
 #include "core/ops/split_heads.hpp"
 #include "core/ops/turn.hpp"
+#include "nn/mixers/switched_off.hpp"
 
 namespace gnomon {
 namespace {
@@ -190,6 +191,7 @@ Mixed MultiHeadAttention::operator()(const Var& a, const PreviousPointers&, Cont
     k = cache->keys.append(k.value());
     v = cache->values.append(v.value());
   }
+  v = read_values(v, heads_, context);
   const auto attend = fused_ ? attention : composed_attention;
   return {output_(attend(q, k, v, heads_, true, slopes_, window_, context.first, lags())), {}};
 }

@@ -16,6 +16,7 @@
 #include "core/ops/rotary.hpp"
 #include "nn/linear.hpp"
 #include "nn/mixers/mixer.hpp"
+#include "nn/mixers/switched_off.hpp"
 
 namespace gnomon {
 namespace {
@@ -62,6 +63,7 @@ class BlockAttention final : public Mixer {
       sums = block_sums(k.value(), tokens_, 0, finished);
     }
     const Index to = choose_blocks(q.value(), sums, heads_, tokens_, blocks_, context.first);
+    v = read_values(v, heads_, context);
     return {output_(block_attention(q, k, v, to, tokens_, context.first)), {}};
   }
   std::unique_ptr<State> state(size_t sequences) const override {

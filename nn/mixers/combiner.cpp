@@ -18,6 +18,7 @@
 #include "core/ops/slice.hpp"
 #include "nn/linear.hpp"
 #include "nn/mixers/mixer.hpp"
+#include "nn/mixers/switched_off.hpp"
 
 namespace gnomon {
 namespace {
@@ -59,7 +60,7 @@ class Combiner final : public Mixer {
       qkv[1] = concat({qkv[1], keys}, 1);
       qkv[2] = concat({qkv[2], values}, 1);
     }
-    return {output_(attend(q, qkv[1], qkv[2], to)), {}};
+    return {output_(attend(q, qkv[1], read_values(qkv[2], heads_, context), to)), {}};
   }
   std::unique_ptr<State> state(size_t sequences) const override {
     return std::make_unique<Summaries>(sequences, width_);

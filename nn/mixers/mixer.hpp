@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "core/base/registry.hpp"
@@ -41,6 +42,14 @@ struct PreviousPointers {
   }
 };
 
+/// What is switched off outside of training, of whole sequences, to see what it is worth.
+struct SwitchedOff {
+  std::set<size_t> layers;                           ///< their mixers add nothing, point nowhere
+  std::set<std::pair<size_t, size_t>> heads;         ///< (layer, head): reads nothing
+  std::set<std::pair<size_t, std::string>> sources;  ///< (layer, name): offers no candidate
+  bool empty() const { return layers.empty() && heads.empty() && sources.empty(); }
+};
+
 struct Pointing;  // what a pointer layer chose from: nn/pointer/pointing.hpp
 
 /// How a head turns the logits of its candidates into what it reads: nn/pointer/selection.hpp.
@@ -59,6 +68,7 @@ struct Context {
   Selection selection = Selection::hard;
   /// How often a shared layer is repeated (default: as often as the encoder was built for).
   std::optional<size_t> iterations = {};
+  SwitchedOff off = {};  ///< nothing of it in training, nor with a state
   /// Called by every layer that points, one after the other, when set; for measuring.
   std::function<void(const Pointing&)> watch = {};
 };

@@ -17,12 +17,12 @@ real beaten_above(real logit) { return logit + std::max(real{1}, std::abs(logit)
 void walk(Array& logits, CandidateSet& set, const ChainScores& by, Choice& choice) {
   const auto [B, N, H, K] = dims<4>(logits, "pointer: logits [B,N,H,K]");
   const size_t M = by.key.shape()[1], C = by.query.shape().last() / H, last = K - 1;
-  auto& [to, scored, read] = set.index;
+  Index &to = set.index.to, &scored = set.index.scored, &read = set.index.read;
   const bool by_key = set.chain->form.scored == SourceForm::Scored::by_key;
   if (by_key) counters.rows_read += B * N * H;
   // A head's walk waits for each of its own steps: several heads side by side fill the waiting.
   constexpr size_t kSideBySide = 4;
-  parallel_for(B * H, kSideBySide, [&, N = N, H = H, K = K](size_t begin, size_t end) {
+  parallel_for(B * H, kSideBySide, [&, N = N, H = H](size_t begin, size_t end) {
     std::array<int32_t, kSideBySide> latest;  // to[i-1] of each
     for (size_t pair = begin; pair < end; ++pair)
       latest[pair - begin] = by.latest ? (*by.latest)[pair / H][pair % H] : -1;
@@ -63,7 +63,7 @@ void walk(Array& logits, CandidateSet& set, const ChainScores& by, Choice& choic
 
 Choice choose(Array& logits, CandidateSet& set, const ChainScores& chain) {
   const auto [B, N, H, K] = dims<4>(logits, "pointer: logits [B,N,H,K]");
-  const auto& [to, scored, read] = set.index;
+  const Index &to = set.index.to, &read = set.index.read;
   const size_t share = B * N * H / to.shape().rows();  // heads that share a row
   Choice choice{Index({B, N, H}),
                 {Index({B, N, H}), Index({B, N, H}), Array({B, N, H}), Array({B, N, H}), {}}};

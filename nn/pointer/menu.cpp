@@ -85,7 +85,7 @@ Menu::Menu(const std::string& sources, const MixerPlace& place) {
                 chosen[chosen.size() - 2].written.name, chosen.back().written.name);
   for (auto& [written, source, chains, needs_previous] : chosen) {
     source->build(place);
-    MenuEntry entry{source.get(), source->form(), written.heads, {}};
+    MenuEntry entry{written.name, source.get(), source->form(), written.heads, {}};
     if (!entry.form.grows) entry.of_slot = source->slot_types(0);
     if (std::ranges::find(entry.heads, false) == entry.heads.end()) entry.heads.clear();
     types_.insert(types_.end(), entry.form.types.begin(), entry.form.types.end());
@@ -116,7 +116,11 @@ CandidateSet Menu::offer(const SourceInput& input, Children* states) const {
   const size_t M = input.context.first + N;
   CandidateSet set;
   set.types = slot_types(M);
-  if (entries_.back().form.meaning == SourceForm::Meaning::chain) set.chain = &entries_.back();
+  const auto is_off = [&](const MenuEntry& entry) {
+    return input.context.off.sources.contains({input.context.layer, entry.name});
+  };
+  if (entries_.back().form.meaning == SourceForm::Meaning::chain && !is_off(entries_.back()))
+    set.chain = &entries_.back();
   const size_t K = set.types.size();
 
   std::vector<Offer> offers;
@@ -124,11 +128,11 @@ CandidateSet Menu::offer(const SourceInput& input, Children* states) const {
   std::vector<Var> logits;
   bool any_logits = false, all_scored = true, all_read = true;
   for (size_t s = 0; s < entries_.size(); ++s) {
-    const auto& [source, form, heads, of_slot] = entries_[s];
+    const auto& [name, source, form, heads, of_slot] = entries_[s];
     slots.push_back(form.grows ? source->slot_types(M).size() : of_slot.size());
     SourceInput own = input;
     own.slots = slots.back(), own.of = &heads;
-    const bool possible = !form.needs_previous || !input.previous.empty();
+    const bool possible = (!form.needs_previous || !input.previous.empty()) && !is_off(entries_[s]);
     offers.push_back(possible ? source->offer(own, states ? (*states)[s].get() : nullptr)
                               : Offer{});
     const bool has = !offers.back().logits.value().empty();
@@ -139,7 +143,7 @@ CandidateSet Menu::offer(const SourceInput& input, Children* states) const {
   }
   if (any_logits) set.logits = concat(logits, 3);
 
-  auto& [to, scored, read] = set.index;
+  Index &to = set.index.to, &scored = set.index.scored, &read = set.index.read;
   to = Index({B, N, G, K}, -1);
   scored = all_scored ? to : Index(to.shape());
   read = all_read ? to : Index(to.shape());

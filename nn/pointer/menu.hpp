@@ -13,6 +13,7 @@ namespace gnomon {
 
 /// A source of a menu.
 struct MenuEntry {
+  std::string name;
   const CandidateSource* source;
   SourceForm form;
   std::vector<bool> heads;      ///< which it is offered to; empty: all

@@ -7,6 +7,7 @@
 #include "core/ops/gumbel.hpp"
 #include "core/ops/reshape.hpp"
 #include "core/ops/select_columns.hpp"
+#include "nn/mixers/switched_off.hpp"
 #include "nn/pointer/distribution.hpp"
 #include "nn/pointer/pointing.hpp"
 #include "nn/pointer/selection.hpp"
@@ -19,6 +20,17 @@ Var read(const Var& v, const Index& to) {
   const auto [B, N, H] = dims<3>(to, "pointer: to [B,N,H]");
   return gathered_sum(ones({B, N, H, 1}), v,
                       Targets(to.reshaped({B, N, H, 1}), B, v.shape()[1], "pointer: to [B,N,H]"));
+}
+
+/// Heads that are off point nowhere.
+void silence(Index& slot, Pointers& pointers, const Context& context) {
+  const size_t H = slot.shape().last();
+  for (const auto& [layer, head] : context.off.heads)
+    for (size_t r = head; layer == context.layer && head < H && r < slot.size(); r += H) {
+      slot.data()[r] = pointers.to.data()[r] = pointers.type.data()[r] = -1;
+      pointers.score.data()[r] = -std::numeric_limits<real>::infinity();
+      pointers.margin.data()[r] = 0;
+    }
 }
 
 /// Is slot k of type k throughout, as in most menus? Then nothing has to be picked.
@@ -143,6 +155,8 @@ Mixed PointerBlock::operator()(const Var& a, const PreviousPointers& previous, C
   profile_lap("candidates");
   auto [slot, pointers] = choose(
       logits, candidates, {query.value(), key.value(), scale, before ? &before->latest : nullptr});
+  silence(slot, pointers, context);
+  value = read_values(value, heads_, context);
   profile_lap("choice");
 
   Var z;

@@ -52,7 +52,7 @@ void Recall::count(const Pointing& pointing, const Index& targets, std::vector<H
     for (size_t h = 0; h < H; ++h) {
       const std::vector<real> best = dense_best(pointing, b, h, C);
       for (size_t n = 0; n < N; ++n) {
-        const auto is_best = [&](int32_t j) {
+        const auto is_best = [&, N = N](int32_t j) {
           if (j < 0) return false;
           const real* q = pointing.query.row(b * N + n) + h * C;
           const real score =

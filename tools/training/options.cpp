@@ -1,17 +1,14 @@
 #include "tools/training/options.hpp"
 
 #include <algorithm>
-#include <boost/program_options.hpp>
 #include <set>
-#include <sstream>
 
 #include "core/base/file.hpp"
 #include "core/base/json.hpp"
+#include "tools/training/command_line.hpp"
 
 namespace gnomon {
 namespace {
-
-namespace po = boost::program_options;
 
 bool is_switch(const Field& field) { return field.allowed == "true | false"; }
 /// May it be given once only? (null: something that is no option here)
@@ -126,39 +123,7 @@ std::string Options::ini() const {
   return text;
 }
 
-Arguments::Arguments(const std::vector<std::string>& given) {
-  namespace style = po::command_line_style;
-  std::vector<std::string> words;
-  for (const std::string& word : given)  // "--name=": Boost takes no empty value behind the sign
-    if (word.starts_with("--") && word.size() > 3 && word.find('=') == word.size() - 1)
-      words.insert(words.end(), {word.substr(0, word.size() - 1), ""});
-    else
-      words.push_back(word);
-  std::vector<po::option> parsed;
-  try {
-    // What options there are is asked of the Fields later, which can suggest a name: so all are
-    // unregistered here, and a value that stands behind one is a word without a name.
-    parsed = po::command_line_parser(words)
-                 .options({})
-                 .style(style::allow_long | style::long_allow_adjacent)
-                 .allow_unregistered()
-                 .run()
-                 .options;
-  } catch (const po::error& error) {
-    fail(Fault::option, "command line: {}", error.what());
-  }
-  bool open = false;  // may the next word be the value of the option before it?
-  for (const po::option& o : parsed) {
-    const bool named = o.position_key < 0;
-    if (!named && open)
-      words_.back().value = o.value.front();
-    else if (named || (o.value.front().size() > 1 && o.value.front().front() == '-'))
-      words_.push_back({named ? o.string_key : o.value.front(), {}});
-    else
-      words_.push_back({"", o.value.front()});
-    if (named && !o.value.empty()) words_.back().value = o.value.front();
-    open = named && o.value.empty();
-  }
+Arguments::Arguments(const std::vector<std::string>& given) : words_(parse_words(given)) {
   const auto is_help = [](const Given& g) { return g.name == "help" || g.name == "-h"; };
   help_ = std::ranges::any_of(words_, is_help);
   std::erase_if(words_, is_help);
@@ -193,24 +158,15 @@ void Arguments::read_ini(const std::string& text, const std::string& path) {
   if (text.find('\0') != text.npos)
     fail(Fault::data, "{}: not an INI file: it holds NUL bytes", path);
   const bool marked = text.starts_with("\xef\xbb\xbf");  // a byte order mark, as some editors write
-  std::istringstream lines(text), content(text.substr(marked ? 3 : 0));
-  std::string line;
-  for (size_t number = 1; std::getline(lines, line); ++number)
-    if (trimmed(line).starts_with("["))
+  const std::string_view content = std::string_view(text).substr(marked ? 3 : 0);
+  size_t number = 0;
+  for (const std::string& line : split(content, '\n'))
+    if (++number; trimmed(line).starts_with("["))
       fail(Fault::option,
            "{}: line {}: sections, such as '{}', are not known here: expected name = value", path,
            number, shortened(std::string(trimmed(line))));
-  try {
-    for (const po::option& o :
-         po::parse_config_file(content, po::options_description(), true).options)
-      if (o.string_key.empty())
-        fail(Fault::data, "{}: not an INI file: a value without a name: '{}'", path,
-             shortened(o.value.front()));
-      else
-        file_.push_back({o.string_key, o.value.front()});
-  } catch (const po::error& error) {
-    fail(Fault::data, "{}: not an INI file: {}", path, shortened(error.what()));
-  }
+  for (auto& [name, value] : parse_ini(std::string(content), path))
+    file_.push_back({std::move(name), std::move(value)});
 }
 
 std::map<std::string, std::string> Arguments::in_file() const {
@@ -226,7 +182,7 @@ std::vector<std::string> Arguments::names() const {
   return names;
 }
 
-std::string Arguments::Given::value_for(const Field& field) const {
+std::string Given::value_for(const Field& field) const {
   if (!value && !is_switch(field)) fail_option(name, "a value is missing");
   return value.value_or("true");
 }

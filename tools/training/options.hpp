@@ -64,6 +64,14 @@ class Options {
   std::deque<Group> groups_;
 };
 
+/// One option, as it was given.
+struct Given {
+  std::string name = {};  ///< empty: a stray word
+  std::optional<std::string> value = {};
+  /// Only a switch may stand alone. Throws Error(Fault::option).
+  std::string value_for(const Field& field) const;
+};
+
 /// What the user gave: the words of the command line, and the INI file that its --config names.
 class Arguments {
  public:
@@ -98,12 +106,6 @@ class Arguments {
   void expect_known(const Options& known) const;
 
  private:
-  struct Given {
-    std::string name = {};  // empty: a stray word
-    std::optional<std::string> value = {};
-    /// Only a switch may stand alone.
-    std::string value_for(const Field& field) const;
-  };
   void read_ini(const std::string& text, const std::string& path);
   /// Calls visit(given) for all of the file, then of the words; what it returns true for may be
   /// there once in each. Throws what it throws, and says where.

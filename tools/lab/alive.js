@@ -1,0 +1,110 @@
+// A view of one sequence (tools/inspect/view.js) that follows an engine: tokens are typed over, parts
+// of the model are switched off, and everything that is drawn is what the model then does.
+"use strict";
+
+/// createAlive(element, engine, {changed}) -> {draw(length, seed), set(tokens, scored), look(), off(),
+/// end()}; `changed` is called after every look. look() may be called as often as one likes: while
+/// one is under way, only the last of those that wait is carried out.
+function createAlive(root, engine, {changed = () => {}} = {}) {
+  const bar = made("div", "alive-bar"), switches = made("div", "alive-switches"), place = made("div");
+  const told = made("p", "alive-told");
+  told.setAttribute("role", "status");
+  root.replaceChildren(bar, switches, told, place);
+  let view = null, tokens = null, scored = null, running = null, again = false;
+  const off = {layers: [], heads: [], sources: []};
+
+  const length = Object.assign(made("input"), {type: "number", min: 1, max: 2048});
+  const seed = Object.assign(made("input"), {type: "number", min: 0, max: 1e9, value: 1});
+  const reading = made("select");
+  reading.append(new Option("hard"), new Option("soft"));
+  const drawn = madeButton("new sequence", "draw a sequence of the task", () => {
+    seed.value = Number(seed.value) + 1;
+    draw(Number(length.value), Number(seed.value)).catch(tell);
+  });
+  const write = madeButton("write a token", "go on with the likeliest token", async () => {
+    try {
+      const {tokens: more} = await engine.ask({do: "write", tokens, count: 1});
+      set([...tokens, ...more], [...scored, tokens.length - 1]);
+    } catch (error) {
+      tell(error);
+    }
+  });
+  bar.append(made("label", "", "length ", length), made("label", "", "seed ", seed), drawn, write,
+             made("label", "", "pointers ", reading));
+  reading.onchange = () => look();
+  seed.onchange = length.onchange = () => draw(Number(length.value), Number(seed.value)).catch(tell);
+
+  function tell(error) { told.textContent = error ? error.message : ""; }
+
+  /// Ticks for what can be switched off, once the layers are known.
+  function offer(sample) {
+    switches.replaceChildren();
+    const tick = (label, list, entry) => {
+      const box = Object.assign(made("input"), {type: "checkbox", checked: true});
+      box.onchange = () => {
+        const same = other => JSON.stringify(other) === JSON.stringify(entry);
+        off[list] = box.checked ? off[list].filter(other => !same(other)) : [...off[list], entry];
+        look();
+      };
+      return made("label", "", box, label);
+    };
+    sample.layers.forEach((layer, l) => {
+      const group = made("fieldset", "", made("legend", "", tick(`layer ${l + 1}`, "layers", l)));
+      const heads = (layer.heads || layer.weights || []).length;
+      if (heads > 1)
+        for (let h = 0; h < heads; ++h) group.append(tick(`head ${h + 1}`, "heads", [l, h]));
+      for (const source of new Set((layer.types || []).map(sourceOf)))
+        group.append(tick(source, "sources", [l, source]));
+      switches.append(group);
+    });
+  }
+
+  async function once() {
+    const selection = reading.value;
+    const sample = await engine.ask({do: "inspect", tokens, scored, selection, off});
+    if (view) view.show(sample);
+    else {
+      offer(sample);
+      view = createView(place, sample, {onSequence: typed => set(typed, scored)});
+    }
+    tell();
+    changed();
+  }
+  function look() {
+    if (!tokens) return Promise.resolve();
+    if (running) {
+      again = true;
+      return running;
+    }
+    return running = (async () => {
+      do {
+        again = false;
+        try {
+          await once();
+        } catch (error) {
+          tell(error);
+        }
+      } while (again);
+      running = null;
+    })();
+  }
+  /// Another sequence; what is asked of it stays where it was asked, or at its end.
+  function set(typed, at) {
+    const before = tokens ? tokens.length : typed.length;
+    tokens = [...typed];
+    scored = at.map(n => n + (n >= before - 1 ? tokens.length - before : 0))
+      .filter((n, i, all) => n >= 0 && n < tokens.length && all.indexOf(n) === i);
+    if (scored.length === 0) scored = [tokens.length - 1];
+    return look();
+  }
+  /// A sequence of the task.
+  async function draw(N, from = Number(seed.value)) {
+    const sample = await engine.ask({do: "sample", length: N, seed: from});
+    length.value = N, seed.value = from;
+    tokens = sample.tokens;
+    scored = sample.targets.flatMap((target, n) => target >= 0 ? [n] : []);
+    return look();
+  }
+  return {draw, set, look, off: () => off, tokens: () => [...tokens], view: () => view,
+          end: () => root.replaceChildren()};
+}

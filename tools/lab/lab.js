@@ -1,0 +1,230 @@
+// The lab: a run is made, trained, looked at and judged in the page, by the engine in a worker.
+"use strict";
+
+const byId = id => document.getElementById(id);
+const SLICE = 120;           // milliseconds of training between two looks
+const JUDGE_EVERY = 1000;    // milliseconds between two judgements while it trains
+
+const lab = {
+  engine: null, facts: null, training: false, busy: false,
+  curve: [],      // {step, loss, accuracy} of batches
+  judged: [],     // {step, accuracy} on fresh data, hard pointers
+  lengths: [],    // {length, token_accuracy, exact_match, chance}
+  watchers: [],   // called after every change
+};
+
+function say(sentence, bad = false) {
+  byId("said").textContent = sentence;
+  byId("said").classList.toggle("bad", bad);
+}
+
+const changed = () => lab.watchers.forEach(watcher => watcher(lab));
+
+/// The options in the text field: "name = value" lines, with task and model from their fields.
+function optionText() {
+  const own = byId("options").value.split("\n").filter(line => !/^\s*(task|model)\s*=/.test(line));
+  return `model = ${byId("model").value}\ntask = ${byId("task").value}\n${own.join("\n")}\n`;
+}
+
+/// Runs `act` with the buttons shut; says what went wrong.
+async function busy(act) {
+  if (lab.busy) return;
+  lab.busy = true;
+  try {
+    await act();
+  } catch (error) {
+    lab.training = false;
+    say(error.message, true);
+  } finally {
+    lab.busy = false;
+    buttons();
+  }
+}
+
+function buttons() {
+  byId("train").textContent = lab.training ? "pause" : lab.facts && !lab.ended ? "go on" : "train";
+  byId("change").disabled = lab.training || !lab.facts || lab.facts.opened;
+  byId("download").disabled = !lab.facts;
+  byId("judge").disabled = !lab.facts || lab.training;
+}
+
+function begun(facts) {
+  lab.facts = facts;
+  lab.ended = false;
+  byId("facts").textContent = `${facts.model} on ${facts.task}: ${facts.parameters.toLocaleString("en")} ` +
+    `parameters, ${facts.layers} layers, length ${facts.length}`;
+}
+
+async function make() {
+  lab.curve = [], lab.judged = [], lab.lengths = [];
+  begun(await lab.engine.ask({do: "new", options: optionText()}));
+  lab.made = optionText();
+  lab.chance = 0;
+  await newSample();
+}
+
+/// The sequence below, of the run's task; another run gets another view.
+async function newSample() {
+  if (lab.alive) lab.alive.end();
+  lab.alive = createAlive(byId("look"), lab.engine, {changed: () => {
+    lab.off = lab.alive.off();
+    changed();
+  }});
+  await lab.alive.draw(lab.facts.length, 1);
+}
+
+async function judgeOnce() {
+  const [now] = await lab.engine.ask({do: "judge", lengths: [lab.facts.length], batches: 1, sequences: 32});
+  lab.chance = now.chance;
+  lab.judged.push({step: lab.step, accuracy: now.token_accuracy, exact: now.exact_match});
+  return now;
+}
+
+/// Takes steps until the run is over or the button says pause.
+async function train() {
+  lab.training = true;
+  buttons();
+  const began = performance.now();
+  let judgedAt = -Infinity;
+  while (lab.training) {
+    const at = await lab.engine.ask({do: "train", milliseconds: SLICE});
+    lab.step = at.step;
+    lab.curve.push({step: at.step, loss: at.loss, accuracy: at.accuracy});
+    lab.ended = at.ended;
+    if (at.ended) lab.training = false;
+    if (performance.now() - judgedAt > JUDGE_EVERY || !lab.training) {
+      await judgeOnce();
+      judgedAt = performance.now();
+    }
+    await lab.alive.look();
+    draw();
+    const seconds = (performance.now() - began) / 1000, now = lab.judged[lab.judged.length - 1];
+    say(`step ${at.step} of ${lab.facts.steps}: loss ${at.loss.toFixed(4)}, hard pointers ` +
+        `${(100 * now.accuracy).toFixed(1)} %, ${Math.round(at.tokens_per_s).toLocaleString("en")} ` +
+        `tokens/s, ${seconds.toFixed(0)} s`);
+    changed();
+  }
+  if (lab.ended) await judgeLengths();
+}
+
+async function judgeLengths() {
+  const trained = lab.facts.length;
+  lab.lengths = [];
+  for (const times of [0.25, 0.5, 1, 4, 16]) {
+    const length = Math.round(trained * times);
+    try {
+      lab.lengths.push(...await lab.engine.ask({do: "judge", lengths: [length], batches: 1}));
+    } catch (error) {
+      if (times >= 1) say(error.message, true);  // shorter ones a task may not have
+    }
+    draw();
+  }
+  changed();
+}
+
+function draw() {
+  const percent = v => 100 * v;
+  plot(byId("loss"), [{points: lab.curve.map(p => [p.step, p.loss]), name: "series"}], {low: 0});
+  plot(byId("accuracy"),
+       [{points: lab.curve.map(p => [p.step, percent(p.accuracy)]), name: "series"},
+        {points: lab.judged.map(p => [p.step, percent(p.accuracy)]), name: "judged", dots: true}],
+       {low: 0, high: 100, unit: "%", line: percent(lab.chance || 0)});
+  plot(byId("by-length"),
+       [{points: lab.lengths.map(p => [p.length, percent(p.token_accuracy)]), name: "judged", dots: true},
+        {points: lab.lengths.map(p => [p.length, percent(p.exact_match)]), name: "exact", dots: true}],
+       {low: 0, high: 100, unit: "%", logarithmic: true, line: percent(lab.chance || 0)});
+}
+
+async function download() {
+  const files = await lab.engine.files();
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(tarOf("run", files));
+  link.download = "run.tar";
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+  say("run.tar: unpack it, then gnomon eval --run run");
+}
+
+/// A run directory's files, dropped or chosen.
+async function openFiles(list) {
+  const files = [];
+  for (const file of list)
+    files.push({name: file.name, bytes: new Uint8Array(await file.arrayBuffer())});
+  for (const name of ["config.ini", "model.safetensors"])
+    if (!files.some(file => file.name === name))
+      throw new Error(`open: expected config.ini and model.safetensors of a run, ${name} is missing`);
+  await lab.engine.put(files);
+  begun({...await lab.engine.ask({do: "open"}), opened: true});
+  lab.ended = true;
+  lab.curve = curveOf(files.find(file => file.name === "metrics.jsonl"));
+  lab.judged = [], lab.step = lab.curve.length ? lab.curve[lab.curve.length - 1].step : 0;
+  byId("options").value = lab.facts.config;
+  byId("model").value = lab.facts.model, byId("task").value = lab.facts.task;
+  await judgeOnce();
+  await newSample();
+  draw();
+  say(`opened: hard pointers ${(100 * lab.judged[0].accuracy).toFixed(1)} % at length ${lab.facts.length}`);
+}
+
+/// The lines of metrics.jsonl that can be read.
+function curveOf(file) {
+  if (!file) return [];
+  return new TextDecoder().decode(file.bytes).split("\n").flatMap(line => {
+    try {
+      const {step, loss, accuracy} = JSON.parse(line);
+      return Number.isFinite(loss) ? [{step, loss, accuracy}] : [];
+    } catch (error) {
+      return [];
+    }
+  });
+}
+
+function choose(name) {
+  const recipe = RECIPES.find(r => r.name === name);
+  byId("recipe").value = name;
+  const value = key => (recipe.options.match(new RegExp(`^${key} = (.*)$`, "m")) || [])[1];
+  byId("model").value = value("model"), byId("task").value = value("task");
+  byId("options").value = recipe.options.split("\n")
+    .filter(line => line && !/^(model|task) = /.test(line)).join("\n");
+  lab.facts = null, lab.ended = false;
+  buttons();
+}
+
+async function startLab() {
+  lab.engine = await Engine.start();
+  const there = await lab.engine.ask({do: "describe"});
+  for (const [id, list] of [["task", there.tasks], ["model", there.models]])
+    for (const {name, summary} of list)
+      byId(id).append(Object.assign(document.createElement("option"), {value: name, textContent: name, title: summary}));
+  for (const {name} of RECIPES)
+    byId("recipe").append(Object.assign(document.createElement("option"), {value: name, textContent: name}));
+  byId("recipe").onchange = () => choose(byId("recipe").value);
+  for (const id of ["task", "model", "options"])
+    byId(id).addEventListener("input", () => { if (!lab.training) lab.ended = true, buttons(); });
+  byId("train").onclick = () => {
+    if (lab.training) { lab.training = false; return; }
+    busy(async () => {
+      if (!lab.facts || lab.ended || lab.made !== optionText()) await make();
+      await train();
+    });
+  };
+  byId("change").onclick = () => busy(async () => {
+    begun(await lab.engine.ask({do: "change", options: optionText()}));
+    lab.made = optionText();
+    await newSample();
+    await train();
+  });
+  byId("download").onclick = () => busy(download);
+  byId("judge").onclick = () => busy(judgeLengths);
+  byId("open").onchange = () => busy(() => openFiles([...byId("open").files]));
+  document.body.addEventListener("dragover", event => event.preventDefault());
+  document.body.addEventListener("drop", event => {
+    event.preventDefault();
+    busy(() => openFiles([...event.dataTransfer.files]));
+  });
+  startLessons();
+  choose(RECIPES[0].name);
+  say("Press train.");
+}
+
+addEventListener("load", () => busy(startLab));
