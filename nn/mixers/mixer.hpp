@@ -42,6 +42,7 @@ struct PreviousPointers {
 };
 
 struct Pointing;  // what a pointer layer chose from: nn/pointer/pointing.hpp
+struct Weighing;  // how a layer weighs earlier tokens: nn/mixers/weighing.hpp
 
 /// How a head turns the logits of its candidates into what it reads: nn/pointer/selection.hpp.
 enum class Selection { soft, gumbel, straight_through, hard };
@@ -61,6 +62,9 @@ struct Context {
   std::optional<size_t> iterations = {};
   /// Called by every layer that points, one after the other, when set; for measuring.
   std::function<void(const Pointing&)> watch = {};
+  /// Called by every layer that weighs earlier tokens (attention), likewise; context.layer says
+  /// which it is. A layer that keeps a state and has no such weights does not call it.
+  std::function<void(const Weighing&)> watch_weights = {};
 };
 
 struct Mixed {
