@@ -41,7 +41,7 @@ function madeButton(words, title, act) {
 /// How large type is, 1 for the usual 16 pixels.
 const typeScale = () => parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
 
-const kSourceColours = 8, kSourceDashes = [null, "7 3", "2 2", "9 3 2 3"];
+const kSourceColours = 10, kSourceDashes = [null, "7 3", "2 2", "9 3 2 3"];
 const colourOf = i => `var(--s${i % kSourceColours})`;
 const dashOf = i => kSourceDashes[(i + Math.floor(i / kSourceColours)) % kSourceDashes.length];
 /// How an edge is drawn: pointers by their source, weights by their head.
@@ -181,6 +181,7 @@ function createView(root, sample, hooks = {}) {
     strip.draw(data, chosen);
     drawnTree.draw(data, chosen);
     drawnMenu.draw(data, chosen);
+    root.classList.toggle("plain", data.layers.every((_, l) => data.kind(l) === "state"));
   }
   function show(json) {
     const first = data === null;

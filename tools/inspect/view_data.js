@@ -74,6 +74,13 @@ class SampleData {
     const t = this.list(this.layers[l].heads[h].type)[n];
     return t < 0 ? "" : this.layers[l].types[t];
   }
+  /// The sources that win in a pointer layer.
+  winners(l) {
+    const {heads, types} = this.layers[l], there = new Set();
+    for (const head of heads) for (const t of new Set(this.list(head.type)))
+      if (t >= 0) there.add(sourceOf(types[t]));
+    return this.sources.filter(s => there.has(s));
+  }
   /// The candidates of a pointer, the winner first, then by their logits. match, type and own are
   /// the parts of the logit; `reads` is -1 where to choose it is to read nothing. null: the layer
   /// does not choose.

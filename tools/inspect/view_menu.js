@@ -93,7 +93,7 @@ function createMenu(element, choose) {
     }
     const parts = ["match", "type", "own"].filter(p => p !== "own" || all.some(c => c.own));
     for (const p of parts) legend.append(made("i", "key part " + p), kPartNames[p] + " ");
-    legend.append(made("b", "key sum"), "sum; then how probable when soft");
+    legend.append(made("b", "key sum"), "sum, soft share");
     const head = data.layers[now.layer].heads[now.head], K = data.layers[now.layer].slots.length;
     if (head.menu.kept < K) legend.append(`; the best ${head.menu.kept} of ${K}`);
     let low = 0, high = 0;
@@ -131,21 +131,20 @@ function createMenu(element, choose) {
 
   function drawAnswers(data, now) {
     const found = data.answers(now.root), n = now.root;
-    const head = made("h2", "", `The answer at token ${data.label(n)}`);
+    const head = made("h2", "", `Answer at ${data.label(n)}`);
     if (!found) return answer.replaceChildren(head, made("p", "view-note", "Nothing is asked here."));
     const right = data.predicted[n] === data.target[n];
-    const verdict = made("p", "view-note", `asked for “${data.symbol(data.target[n])}”: `,
-                         made("b", right ? "right" : "wrong", right ? "✓ right" : "✗ wrong"),
-                         `; it has ${share(found.asked)}`);
+    head.append(": ", made("b", right ? "right" : "wrong", right ? "✓ right" : "✗ wrong"),
+                `, asked “${data.symbol(data.target[n])}”: ${share(found.asked)}`);
     const list = made("ol", "view-odds");
     for (const {token, probability} of found.all.slice(0, 6)) {
       const item = made("li", token === data.target[n] ? "asked" : "", made("i"),
-                        made("b", "", data.symbol(token)), share(probability));
-      item.firstChild.style.height = Math.max(2, 100 * probability) + "%";
+                        made("b", "", data.symbol(token)), " " + share(probability));
+      item.firstChild.style.width = 100 * probability + "%";
       item.title = `${data.spelling(token)}: ${(100 * probability).toFixed(2)} %`;
       list.append(item);
     }
-    answer.replaceChildren(head, verdict, list);
+    answer.replaceChildren(head, list);
   }
   return {draw};
 }

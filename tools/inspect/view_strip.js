@@ -4,7 +4,7 @@
 
 function createStrip(element, choose) {
   const svg = d3.select(element).append("svg").attr("class", "view-strip").attr("role", "img");
-  const groups = Object.fromEntries(["arcs", "own", "cells", "ticks"].map(
+  const groups = Object.fromEntries(["arcs", "own", "away", "cells", "ticks"].map(
     name => [name, svg.append("g").attr("class", "view-" + name)]));
   const whole = d3.select(element).append("svg").attr("class", "view-whole").attr("role", "img");
   whole.append("title").text("the whole sequence: a click goes there");
@@ -66,6 +66,10 @@ function createStrip(element, choose) {
     const own = arcsOf(data, now, now.token).map(e => ({...e, from: now.token}));
     groups.own.selectAll("path").data(own).join("path").call(
       stroke, a => 1.5 + 3 * a.strength, 1);
+
+    // What is read out of sight, named where its arc leaves.
+    groups.away.selectAll("text").data(own.filter(e => e.to < start)).join("text")
+      .attr("x", 6).attr("y", (e, i) => 16 * unit * (i + 1)).text(e => `◂ ${data.label(e.to)}`);
 
     // Letters, answers, positions.
     const targets = new Set(own.map(e => e.to)), seen = d3.range(start, start + span);

@@ -23,13 +23,13 @@ function createTree(element, choose) {
     const width = element.clientWidth - 2, left = 62 * unit;
     // Its height is what the title, the legend and the note leave.
     note.textContent = "…";
-    drawLegend(data, now);
+    drawLegend(data);
     const tall = Math.max(40 * unit * (L + 1), element.clientHeight - title.offsetHeight -
                           note.offsetHeight - legend.offsetHeight - 6);
     const row = now.root === now.token ? 0 : L - 1 - now.layer;
     const path = [[row, now.token], [row + 1, data.to(now.layer, now.head, now.token)]];
     const tree = chainOf(data, now.root, Math.max(3, Math.floor((width - left) / (25 * unit))), path);
-    const column = Math.min(52 * unit, (width - left - 8) / tree.positions.length);
+    const column = Math.min(84 * unit, (width - left - 8) / tree.positions.length);
     const at = new Map(tree.positions.map((n, i) => [n, left + column * (i + .5)]));
     const x = n => at.get(n), foot = 16 * unit, half = 10 * unit;
     const y = r => half + 3 + r * (tall - foot - 2 * half - 6) / L;
@@ -91,13 +91,12 @@ function createTree(element, choose) {
       (tree.leftOut ? ` ${tree.leftOut} positions that count less are left out.` : "");
   }
 
-  /// Only the sources, or heads, that are there.
-  function drawLegend(data, now) {
+  /// Only the sources that win somewhere, and the heads that weigh.
+  function drawLegend(data) {
     const items = new Map();
     for (let l = 0; l < data.layers.length; ++l)
       if (data.kind(l) === "pointer")
-        data.layers[l].types.map(sourceOf).forEach(s =>
-          items.set(s, styleOf(data, {kind: "pointer", source: s})));
+        data.winners(l).forEach(s => items.set(s, styleOf(data, {kind: "pointer", source: s})));
       else if (data.kind(l) === "weights")
         d3.range(data.heads(l)).forEach(h =>
           items.set(`head ${h + 1}`, styleOf(data, {kind: "weight", head: h})));
