@@ -210,7 +210,8 @@ Encoded Encoder::operator()(const Var& embedded, Context& context, State* state)
   expect(!before || before->layers.size() == count,
          "encoder: state: expected one for {} passes, got one for {}", count,
          before ? before->layers.size() : 0);
-  expect(!before || (!context.training && !context.watch && context.off.empty()),
+  expect(!before ||
+             (!context.training && !context.watch && !context.watch_weights && context.off.empty()),
          "encoder: state: expected none in training, nor where a layer is watched or something is "
          "switched off: these see whole sequences");
   expect(!context.training || context.off.empty(),
@@ -264,7 +265,8 @@ Mixed Encoder::checkpointed(size_t l, const Var& h, const PreviousPointers& prev
                               [this, l, previous, replay](const std::vector<Var>& x) {
                                 Context again = replay;
                                 again.embedded = x[1];
-                                again.watch = {};  // it saw the first pass
+                                again.watch = {},
+                                again.watch_weights = {};  // they saw the first pass
                                 return layer(l)(x[0], previous, again, nullptr).features;
                               });
   return mixed;

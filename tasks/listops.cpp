@@ -72,6 +72,8 @@ class ListopsTask final : public Task {
     constexpr auto kWords = std::to_array({"[MIN", "[MAX", "[MED", "[SM", "]", "_"});
     return token < kMin ? Task::spell(token) : kWords.at(static_cast<size_t>(token - kMin));
   }
+  /// Digits are numbers here.
+  std::string symbol(int32_t token) const override { return spell(token); }
   std::string length_meaning() const override { return "longest expression, in tokens"; }
   size_t shortest_length() const override { return shortest_; }
   /// Both have expressions of a shortest length to `length` tokens. Throw Error(Fault::option) when

@@ -46,6 +46,8 @@ class PasskeyTask final : public Task {
     if (token < kAnnouncement) return Task::spell(token);
     return std::string(kWords.at(static_cast<size_t>(token - kAnnouncement)));
   }
+  /// Digits are numbers here.
+  std::string symbol(int32_t token) const override { return spell(token); }
   std::string length_meaning() const override { return "sequence, in tokens"; }
   /// Without filler, 2K + 1.
   size_t shortest_length() const override { return 2 * digits_ + 1; }

@@ -64,6 +64,9 @@ class SequencesTask final : public Task {
   std::string spell(int32_t token) const override {
     return tokens_.empty() ? Task::spell(token) : vocabulary_.spelling[static_cast<size_t>(token)];
   }
+  std::string symbol(int32_t token) const override {
+    return tokens_.empty() ? Task::symbol(token) : spell(token);
+  }
   std::optional<int32_t> spelled(const std::string& word) const override {
     const auto found = tokens_.find(word);
     return found == tokens_.end() ? std::nullopt : std::optional(found->second);

@@ -18,6 +18,17 @@ std::vector<int32_t> Task::read(const std::string& text, const std::string& opti
   return all;
 }
 
+std::string Task::symbol(int32_t token) const {
+  const std::string word = spell(token);
+  if (word.empty() || word.find_first_not_of("0123456789") != word.npos) return word;
+  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  std::string letters;  // as the columns of a spreadsheet are named
+  for (size_t rest = parse_integer(word, 0, 1 << 30, "symbol") + 1; rest > 0;
+       rest = (rest - 1) / kLetters.size())
+    letters.insert(letters.begin(), kLetters[(rest - 1) % kLetters.size()]);
+  return letters;
+}
+
 Batch Task::listed_tests(size_t, size_t, size_t) const {
   fail(Fault::misuse, "task: its tests are drawn, not listed");
 }

@@ -24,6 +24,10 @@ class Task {
   virtual size_t vocabulary() const = 0;
   /// How a person reads a token: a short word of printable ASCII.
   virtual std::string spell(int32_t token) const { return fmt::format("{}", token); }
+  /// How a picture shows it: as spell(), but a number that only names a symbol is a letter, so that
+  /// it is not taken for a position: a, ..., z, A, ..., Z, then aa, ab, ... A task whose numbers or
+  /// signs mean themselves says so.
+  virtual std::string symbol(int32_t token) const;
   /// The tokens of a text, and what a token adds to one. Words between blanks, commas or line ends,
   /// unless a text is real data: then exactly its bytes. Throws Error(Fault::option), naming
   /// `option`, for what is no token.

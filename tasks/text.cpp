@@ -196,6 +196,7 @@ class TextTask final : public Task {
     for (const char c : write(token)) word += shown(c);
     return word;
   }
+  std::string symbol(int32_t token) const override { return spell(token); }
   std::vector<int32_t> read(const std::string& text, const std::string& option) const override {
     if (pieces_) try {
         return pieces_->encode(text, option);

@@ -57,7 +57,7 @@ TEST_CASE("recall: what comparing every pair counts") {
   context.tokens = Index({kB, kN});
   for (int batch = 1; batch <= 2; ++batch) {  // counts add up over passes
     recall.watch(context, p.targets);
-    context.watch({p.query, p.key, p.candidates, p.candidates, {}, p.to, {}});
+    context.watch({p.query, p.key, p.candidates, p.candidates, {}, p.to, p.to, {}, {}, {}});
     REQUIRE(recall.heads().size() == 1);
     for (size_t h = 0; h < kH; ++h) {
       const Recall::Head &got = recall.heads()[0][h], &e = expected[h];
@@ -110,7 +110,7 @@ TEST_CASE("recall: dense candidates hold every argmax, equal keys count as one")
   context.tokens = Index({kB, kN});
   recall.watch(context, p.targets);
   p.to.fill(0);
-  context.watch({p.query, p.key, p.candidates, p.candidates, {}, p.to, {}});
+  context.watch({p.query, p.key, p.candidates, p.candidates, {}, p.to, p.to, {}, {}, {}});
   CHECK(recall.heads()[0][0].chosen == kB * kN);
 }
 

@@ -140,6 +140,28 @@ TEST_CASE("every task: each token is spelled by a printable word of its own") {
   }
 }
 
+TEST_CASE("every task: each token has a symbol of its own, and none that looks like a position") {
+  for (const Row& row : rows()) {
+    CAPTURE(row.task);
+    const auto task = make_task(row.task, row.options);
+    std::set<std::string> seen;
+    for (size_t token = 0; token < task->vocabulary(); ++token) {
+      const std::string symbol = task->symbol(static_cast<int32_t>(token));
+      CHECK(!symbol.empty());
+      CHECK(seen.insert(symbol).second);
+    }
+  }
+  const auto copy = make_task("copy", {{"payload", "4"}, {"symbols", "3000"}});
+  CHECK(copy->symbol(0) == "a");
+  CHECK(copy->symbol(25) == "z");
+  CHECK(copy->symbol(26) == "A");
+  CHECK(copy->symbol(51) == "Z");
+  CHECK(copy->symbol(52) == "aa");
+  CHECK(copy->symbol(53) == "ab");
+  CHECK(copy->symbol(52 + 52 * 52) == "aaa");
+  CHECK(copy->symbol(3001) == "|");
+}
+
 TEST_CASE("every task: tokens and targets are in range, and what is shown is what was asked") {
   for (const Row& row : rows()) {
     CAPTURE(row.task);

@@ -16,7 +16,7 @@ constexpr const char* kInspectUsage =
 constexpr size_t kLongestMeasured = 65536;  // tokens a batch, of the lengths tried by default
 
 struct InspectConfig {
-  std::string run, out, png, json, text, lengths, checkpoint = "last";
+  std::string run, out, png, svg, pdf, json, text, token, lengths, checkpoint = "last";
   size_t length = 0, batches = 4, seed = 1, threads = default_threads();
 
   void declare(Options& options) {
@@ -25,6 +25,10 @@ struct InspectConfig {
     declare_checkpoint(f, checkpoint);
     f.text("out", out, "the page: one HTML file, complete in itself");
     f.text("png", png, "directory for the figures as PNG files");
+    f.text("svg", svg, "directory for them as SVG files");
+    f.text("pdf", pdf, "directory for them as PDF files");
+    f.text("token", token,
+           "position of the token whose chain is a figure; none given: the last scored");
     f.text("json", json, "file for all that the page shows as JSON; -: the standard output");
     f.integer("length", length, 0, size_t{1} << 30,
               "of the sequence to look at, as the task counts it; 0: as in training");
@@ -73,20 +77,52 @@ std::vector<size_t> default_lengths(const Task& task, size_t trained, size_t lon
   return lengths;
 }
 
+/// The token whose chain is drawn.
+size_t chosen_token(const std::string& text, const Batch& sample) {
+  const size_t N = sample.tokens.shape()[1];
+  if (!text.empty()) return parse_integer(text, 0, N - 1, "--token");
+  size_t last = 0;
+  for (size_t n = 0; n < N; ++n)
+    if (sample.targets.data()[n] >= 0) last = n;
+  return last;
+}
+
+/// Without metrics the rest is still shown.
+void read_curves(const std::string& path, Inspection& inspection) {
+  try {
+    MetricLines lines = read_metrics(path);
+    inspection.metrics = std::move(lines.all);
+    if (!lines.remark.empty()) inspection.remarks.push_back(lines.remark);
+    if (inspection.metrics.empty())
+      inspection.remarks.push_back(fmt::format("{}: holds no whole line, so no curves", path));
+  } catch (const Error& error) {
+    inspection.remarks.push_back(fmt::format("{}; no curves are shown", error.what()));
+  }
+  for (const std::string& remark : inspection.remarks) complain(remark);
+}
+
 Exit inspect(const Words& words) {
   InspectConfig config;
   if (!read_words(words, kInspectUsage, config)) return Exit::ok;
   const OpenedRun run(config.run, config.checkpoint, config.threads);
-  if (config.out.empty() && config.png.empty() && config.json.empty())
+  const std::array<std::pair<FigureKind, std::string>, 3> folders{{{FigureKind::png, config.png},
+                                                                   {FigureKind::svg, config.svg},
+                                                                   {FigureKind::pdf, config.pdf}}};
+  const bool figures = std::ranges::any_of(folders, [](auto& f) { return !f.second.empty(); });
+  if (config.out.empty() && config.json.empty() && !figures)
     fail(Fault::option,
-         "--out is missing: the page to write, such as report.html (or --png, --json)");
+         "--out is missing: the page to write, such as report.html (or --png, --svg, --pdf, "
+         "--json)");
+  if (!config.token.empty() && !figures)
+    fail_option("token", "belongs to --png, --svg or --pdf: the page shows the chain of any token");
   if (!config.text.empty() && config.length)
     fail_option("length", "does not go with --text, which is as long as it is");
   const OutputFile page(config.out), json(config.json);
-  if (!config.png.empty()) {
-    create_folder(config.png);
-    OutputFile(config.png + "/loss.png");
-  }
+  for (const auto& [kind, folder] : folders)
+    if (!folder.empty()) {
+      create_folder(folder);
+      OutputFile(figure_file(kind, folder, "loss"));
+    }
   const auto& experiment = run.experiment;
   const auto& model = run.model;
   const Task& task = run.task();
@@ -99,8 +135,8 @@ Exit inspect(const Words& words) {
       .config = read_file(config.run + "/config.ini", 1 << 20),
       .parameters = model->parameter_count(),
       .length = config.length ? config.length : default_length(task, training.length),
-      .temperature = training.temperature.last(),
-      .metrics = read_metrics(config.run + "/metrics.jsonl")};
+  };
+  read_curves(config.run + "/metrics.jsonl", inspection);
   const auto sample = [&]() -> Batch {
     if (!config.text.empty()) return typed(Spelling(task).tokens(typed_text(config.text), "text"));
     if (task.listed_lengths().empty()) task.check_length(inspection.length);
@@ -111,6 +147,7 @@ Exit inspect(const Words& words) {
     fail(Fault::option, "{}: expected at most {} tokens in a report, got {}",
          config.text.empty() ? "--length" : "--text", kLongestSample, N);
 
+  const size_t token = chosen_token(config.token, sample);
   const auto lengths = config.lengths.empty()
                            ? default_lengths(task, training.length, model->longest())
                            : parse_lengths(config.lengths, task);
@@ -124,16 +161,21 @@ Exit inspect(const Words& words) {
       plan.batches = config.batches;
     inspection.accuracy.push_back(evaluate_at(*model, task, length, plan, [](auto&) {}));
   }
-  inspect_sample(*model, task, sample, inspection);
+  inspection.sample = inspect_sample(*model, task, sample, training.temperature.last());
 
   hand_out("", {{json, [&] { return inspection_json(inspection) + "\n"; }},
                 {page, [&] { return inspection_page(inspection); }}});
   std::string said;
-  if (!config.png.empty())
-    said += fmt::format("{} figures in '{}'\n", write_figures(inspection, config.png), config.png);
+  for (const auto& [kind, folder] : folders)
+    if (!folder.empty())
+      said += fmt::format("{} figures in '{}'\n", write_figures(inspection, token, kind, folder),
+                          folder);
   if (page.wanted()) said += fmt::format("'{}': open it in a browser\n", config.out);
-  if (inspection.layers.empty())
-    said += "this model makes no pointers: the page shows how it learned and how well it answers\n";
+  const auto& layers = inspection.sample.layers;
+  if (std::ranges::all_of(layers, [](auto& l) { return l.heads.empty() && l.weights.empty(); }))
+    said +=
+        "this model has neither pointers nor weights over tokens: the page shows how it "
+        "learned and what it answers\n";
   if (!json.is_standard_output() && !page.is_standard_output()) print(said);
   return Exit::ok;
 }

@@ -12,7 +12,7 @@
 #include "tools/commands.hpp"
 #include "tools/embedded.hpp"
 #include "tools/engine.hpp"
-#include "tools/inspect/inspection.hpp"
+#include "tools/inspect/metrics.hpp"
 #include "tools/output.hpp"
 #include "tools/reproduce/document.hpp"
 #include "tools/sweep/sweep.hpp"
@@ -226,8 +226,10 @@ class Reproduction {
     std::vector<LineOfPlot> curves;
     for (const char* name : {"pointer", "dense", "transformer"}) {
       LineOfPlot c{name, {}, {}};
-      for (const Metric& m :
-           read_metrics(sweep_.file(fmt::format("runs/{}/1/metrics.jsonl", name))))
+      const MetricLines lines =
+          read_metrics(sweep_.file(fmt::format("runs/{}/1/metrics.jsonl", name)));
+      if (!lines.remark.empty()) complain(lines.remark);
+      for (const Metric& m : lines.all)
         c.x.push_back(static_cast<double>(m.step)), c.y.push_back(m.loss);
       curves.push_back(c);
     }

@@ -14,7 +14,7 @@
 #include "core/ops/softmax_scan.hpp"
 #include "core/ops/sum_last.hpp"
 #include "nn/linear.hpp"
-#include "nn/mixers/mixer.hpp"
+#include "nn/mixers/weighing.hpp"
 
 namespace gnomon {
 namespace {
@@ -29,7 +29,8 @@ class Aaren final : public Mixer {
         projection_(part<Linear>("projection", place.width, 2 * place.width, false)),
         output_(part<Linear>("output", place.width, place.width, false)) {}
 
-  Mixed operator()(const Var& a, const PreviousPointers&, Context&, State* state) const override {
+  Mixed operator()(const Var& a, const PreviousPointers&, Context& context,
+                   State* state) const override {
     auto* const memory = state_cast<AarenMemory>(state);
     const size_t B = a.shape()[0], N = a.shape()[1], C = width_ / heads_;
     const Weight weight = projection_.weight();
@@ -38,7 +39,14 @@ class Aaren final : public Mixer {
     const Var product = scale_columns(of_a[0], reshape(query_, {width_}));
     const Var score =
         scale(sum_last(reshape(product, {B, N, heads_, C})), 1 / std::sqrt(static_cast<real>(C)));
-    return {output_(softmax_scan(score, of_a[1], memory ? &memory->each : nullptr)), {}};
+    const Var o = softmax_scan(score, of_a[1], memory ? &memory->each : nullptr);
+    if (context.watch_weights)
+      context.watch_weights(
+          {heads_, of_a[1].value(), o.value(), [&](size_t b, size_t h, size_t n, real* w) {
+             for (size_t j = 0; j <= n; ++j) w[j] = score.value().row(b * N + j)[h];
+             softmax_row(w, n + 1);
+           }});
+    return {output_(o), {}};
   }
   std::unique_ptr<State> state(size_t sequences) const override {
     return std::make_unique<AarenMemory>(sequences, softmax_scan_start(heads_, width_ / heads_));

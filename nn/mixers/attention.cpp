@@ -19,6 +19,7 @@
 #include "core/ops/split_heads.hpp"
 #include "core/ops/turn.hpp"
 #include "nn/mixers/switched_off.hpp"
+#include "nn/mixers/weighing.hpp"
 
 namespace gnomon {
 namespace {
@@ -193,7 +194,31 @@ Mixed MultiHeadAttention::operator()(const Var& a, const PreviousPointers&, Cont
   }
   v = read_values(v, heads_, context);
   const auto attend = fused_ ? attention : composed_attention;
-  return {output_(attend(q, k, v, heads_, true, slopes_, window_, context.first, lags())), {}};
+  const LagTables tables = lags();
+  const Var z = attend(q, k, v, heads_, true, slopes_, window_, context.first, tables);
+  if (context.watch_weights) show(q.value(), k.value(), v.value(), z.value(), tables, context);
+  return {output_(z), {}};
+}
+
+void MultiHeadAttention::show(const Array& q, const Array& k, const Array& v, const Array& z,
+                              const LagTables& tables, const Context& context) const {
+  const HeadScores score(q, k, heads_);
+  const bool lagged = !tables.bias.value().empty();
+  const auto entry = [&](const Var& table, size_t h, size_t lag) {
+    return table.value().row(h)[std::min(lag, table.shape()[1] - 1)];
+  };
+  context.watch_weights({heads_, v, z, [&](size_t b, size_t h, size_t n, real* w) {
+                           for (size_t j = 0; j <= n; ++j) {
+                             w[j] = -std::numeric_limits<real>::infinity();
+                             if (!seen(window_, n, j)) continue;
+                             w[j] = score(b, h, n, j);
+                             if (!slopes_.empty()) w[j] -= slopes_[h] * static_cast<real>(n - j);
+                             if (lagged) w[j] += entry(tables.bias, h, n - j);
+                           }
+                           softmax_row(w, n + 1);
+                           for (size_t j = 0; lagged && j <= n; ++j)
+                             w[j] *= entry(tables.factor, h, n - j);
+                         }});
 }
 
 LagTables MultiHeadAttention::lags() const {

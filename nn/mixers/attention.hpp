@@ -47,6 +47,9 @@ class MultiHeadAttention final : public Mixer {
  private:
   LagTables lags() const;
   Var angles(const Var& a, PerSequence<std::vector<double>>* before) const;
+  /// Its weights, to those who watch: z = w v, by the scores of q and k.
+  void show(const Array& q, const Array& k, const Array& v, const Array& z, const LagTables& tables,
+            const Context& context) const;
   size_t width_, heads_;
   bool fused_, rope_;
   std::vector<real> slopes_;

@@ -15,8 +15,8 @@
 #include "core/ops/block_attention.hpp"
 #include "core/ops/rotary.hpp"
 #include "nn/linear.hpp"
-#include "nn/mixers/mixer.hpp"
 #include "nn/mixers/switched_off.hpp"
+#include "nn/mixers/weighing.hpp"
 
 namespace gnomon {
 namespace {
@@ -64,7 +64,25 @@ class BlockAttention final : public Mixer {
     }
     const Index to = choose_blocks(q.value(), sums, heads_, tokens_, blocks_, context.first);
     v = read_values(v, heads_, context);
-    return {output_(block_attention(q, k, v, to, tokens_, context.first)), {}};
+    const Var z = block_attention(q, k, v, to, tokens_, context.first);
+    if (context.watch_weights) {
+      const HeadScores score(q.value(), k.value(), heads_);
+      const size_t N = a.shape()[1];
+      context.watch_weights(
+          {heads_, v.value(), z.value(), [&](size_t b, size_t h, size_t n, real* w) {
+             std::fill_n(w, n + 1, -std::numeric_limits<real>::infinity());
+             const auto see = [&](size_t m) {
+               for (size_t j = m * tokens_; j < std::min(n + 1, (m + 1) * tokens_); ++j)
+                 w[j] = score(b, h, n, j);
+             };
+             const int32_t* const chosen = to.row((b * N + n) * heads_ + h);
+             for (size_t r = 0; r < blocks_; ++r)
+               if (chosen[r] >= 0) see(static_cast<size_t>(chosen[r]));
+             see(n / tokens_);
+             softmax_row(w, n + 1);
+           }});
+    }
+    return {output_(z), {}};
   }
   std::unique_ptr<State> state(size_t sequences) const override {
     return std::make_unique<BlockCache>(sequences, width_);

@@ -17,8 +17,8 @@
 #include "core/ops/reshape.hpp"
 #include "core/ops/slice.hpp"
 #include "nn/linear.hpp"
-#include "nn/mixers/mixer.hpp"
 #include "nn/mixers/switched_off.hpp"
+#include "nn/mixers/weighing.hpp"
 
 namespace gnomon {
 namespace {
@@ -56,11 +56,18 @@ class Combiner final : public Mixer {
     if (summaries) leave(qkv, ended * T, *summaries);
 
     const Index to = targets(a.shape()[0], N, begun, known, known - ended);
+    const Var k = qkv[1], v = qkv[2];
     if (known > 0) {
-      qkv[1] = concat({qkv[1], keys}, 1);
-      qkv[2] = concat({qkv[2], values}, 1);
+      qkv[1] = concat({k, keys}, 1);
+      qkv[2] = concat({v, values}, 1);
     }
-    return {output_(attend(q, qkv[1], read_values(qkv[2], heads_, context), to)), {}};
+    const Var z = attend(q, qkv[1], read_values(qkv[2], heads_, context), to);
+    if (context.watch_weights)
+      context.watch_weights(
+          {heads_, v.value(), z.value(), [&](size_t b, size_t h, size_t n, real* w) {
+             row_of_weights(q.value(), k.value(), keys.value(), {b, h, n}, w);
+           }});
+    return {output_(z), {}};
   }
   std::unique_ptr<State> state(size_t sequences) const override {
     return std::make_unique<Summaries>(sequences, width_);
@@ -138,6 +145,30 @@ class Combiner final : public Mixer {
         to.row(row)[T + m] = static_cast<int32_t>(length + m);
     }
     return to;
+  }
+
+  /// A summary's weight belongs to the tokens that it is of.
+  void row_of_weights(const Array& q, const Array& k, const Array& keys,
+                      const std::array<size_t, 3>& of, real* w) const {
+    const auto [b, h, n] = of;
+    const size_t T = segment_, own = n / T, C = width_ / heads_, N = q.shape()[1];
+    const HeadScores score(q, k, heads_), of_summary(q, keys, heads_);
+    std::vector<real> all;  // of the summaries, then of the own segment
+    for (size_t m = 0; m < own; ++m) all.push_back(of_summary(b, h, n, m));
+    for (size_t j = own * T; j <= n; ++j) all.push_back(score(b, h, n, j));
+    softmax_row(all.data(), all.size());
+    std::copy(all.begin() + static_cast<std::ptrdiff_t>(own), all.end(), w + own * T);
+    std::vector<real> mean(C);
+    for (size_t m = 0; m < own; ++m) {
+      std::fill(mean.begin(), mean.end(), real{0});
+      for (size_t j = m * T; j < (m + 1) * T; ++j)
+        simd::add_to(mean.data(), q.row(b * N + j) + h * C, C);
+      for (size_t j = m * T; j < (m + 1) * T; ++j)
+        w[j] = simd::dot(mean.data(), k.row(b * N + j) + h * C, C) /
+               (static_cast<real>(T) * std::sqrt(static_cast<real>(C)));
+      softmax_row(w + m * T, T);
+      for (size_t j = m * T; j < (m + 1) * T; ++j) w[j] *= all[m];
+    }
   }
 
   Var attend(const Var& q, const Var& k, const Var& v, const Index& to) const {

@@ -41,7 +41,7 @@
 #include "core/ops/tanh.hpp"
 #include "core/ops/taylor_features.hpp"
 #include "nn/linear.hpp"
-#include "nn/mixers/mixer.hpp"
+#include "nn/mixers/weighing.hpp"
 #include "nn/unit.hpp"
 
 namespace gnomon {
@@ -64,21 +64,41 @@ class LinearAttention final : public Mixer {
         norm_(options.normalise == "rms" ? &param("norm", {C_}, init::constant(1)) : nullptr),
         output_(part<Linear>("output", place.width, place.width, false)) {}
 
-  Mixed operator()(const Var& a, const PreviousPointers&, Context&, State* state) const override {
+  Mixed operator()(const Var& a, const PreviousPointers&, Context& context,
+                   State* state) const override {
     auto* const before = state_cast<SequenceStates<std::vector<real>>>(state);
     const size_t B = a.shape()[0], N = a.shape()[1], D = a.shape()[2];
     const Shape by_head{B, N, H_, C_};
     std::vector<Var> of_a = affine_all(a, {{projection_.weight().w, {}, 3}});
     Var v = of_a[2];
     if (!norm_) v = concat({reshape(v, by_head), ones({B, N, H_, 1})}, 3);
-    const Var o = matrix_recurrence({.q = features(reshape(of_a[0], by_head), true),
-                                     .k = features(reshape(of_a[1], by_head), false),
+    const Var q = features(reshape(of_a[0], by_head), true);
+    const Var k = features(reshape(of_a[1], by_head), false);
+    const Var o = matrix_recurrence({.q = q,
+                                     .k = k,
                                      .v = reshape(v, {B, N, H_ * columns()}),
                                      .log_w = options_.decay == "none" ? Var() : fading(B, N)},
                                     H_, before ? &before->each : nullptr);
     const Var read = reshape(o, {B, N, H_, columns()});
     const Var mean = norm_ ? rms_norm(read, *norm_) : divide_by_last(read, real(1e-6));
-    return {output_(reshape(mean, {B, N, D})), {}};
+    const Var z = reshape(mean, {B, N, D});
+    // Brought to a common size, what is read is no longer a sum of values by weights.
+    if (context.watch_weights && !norm_) {
+      const size_t F = feature_count();
+      const Array fade = options_.decay == "none" ? Array() : fading(1, 1);
+      context.watch_weights(
+          {H_, of_a[2].value(), z.value(), [&](size_t b, size_t h, size_t n, real* w) {
+             const real* const of_q = q.value().row(b * N + n) + h * F;
+             double sum = 1e-6;
+             for (size_t j = 0; j <= n; ++j) {
+               w[j] = simd::dot(of_q, k.value().row(b * N + j) + h * F, F);
+               if (!fade.empty()) w[j] *= std::exp(static_cast<real>(n - j) * fade.data()[h]);
+               sum += double{w[j]};
+             }
+             for (size_t j = 0; j <= n; ++j) w[j] = static_cast<real>(double{w[j]} / sum);
+           }});
+    }
+    return {output_(z), {}};
   }
   std::unique_ptr<State> state(size_t sequences) const override {
     return std::make_unique<SequenceStates<std::vector<real>>>(

@@ -27,7 +27,7 @@
 #include "core/ops/split_heads.hpp"
 #include "core/ops/sum_last.hpp"
 #include "nn/linear.hpp"
-#include "nn/mixers/mixer.hpp"
+#include "nn/mixers/weighing.hpp"
 
 namespace gnomon {
 namespace {
@@ -60,7 +60,7 @@ class MemoryCaching final : public Mixer {
   Mixed operator()(const Var& a, const PreviousPointers&, Context& context,
                    State* state) const override {
     auto* const known = state_cast<CachedMemories>(state);
-    if (!known) return {output_(of_whole(a)), {}};
+    if (!known) return {output_(of_whole(a, context)), {}};
     std::vector<Var> parts;  // each within a segment
     const size_t N = a.shape()[1];
     for (size_t n = 0; n < N;) {
@@ -76,16 +76,18 @@ class MemoryCaching final : public Mixer {
 
  private:
   struct Read {
-    Var q, k,
-        v;  // the features of q and k [B,N,D]; v [B,N,H (C + 1)] with ones, of which z is made
+    Var q, k;  // their features [B,N,D]
+    Var v;     // [B,N,H (C + 1)] with ones, of which z is made
     Var connector;
+    Array values;  // v alone, [B,N,D]
   };
   Read read(const Var& a) const {
     const std::vector<Var> of_a =
         affine_all(a, {{projection_.weight().w, {}, 3}, connector_.weight()});
     const size_t B = a.shape()[0], N = a.shape()[1];
     const Var v = concat({reshape(of_a[2], {B, N, H_, C_}), ones({B, N, H_, 1})}, 3);
-    return {elu1(of_a[0]), elu1(of_a[1]), reshape(v, {B, N, H_ * (C_ + 1)}), of_a[3]};
+    return {elu1(of_a[0]), elu1(of_a[1]), reshape(v, {B, N, H_ * (C_ + 1)}), of_a[3],
+            of_a[2].value()};
   }
 
   /// What the heads read [B,N,D] of the own segment's memory [B,N,H (C+1)], whose mean is [B,N,D],
@@ -107,7 +109,7 @@ class MemoryCaching final : public Mixer {
     return reshape(divide_by_last(reshape(sums, {B, N, H_, C_ + 1}), real(1e-6)), {B, N, D_});
   }
 
-  Var of_whole(const Var& given) const {
+  Var of_whole(const Var& given, const Context& context) const {
     const size_t B = given.shape()[0], N = given.shape()[1], M = (N + T_ - 1) / T_;
     // Whole segments: tokens behind the last change nothing before them.
     const Var a = M * T_ == N ? given : concat({given, zeros({B, M * T_ - N, D_})}, 1);
@@ -127,7 +129,28 @@ class MemoryCaching final : public Mixer {
     const Var y =
         joined(of, reshape(own, {B, M * T_, H_ * (C_ + 1)}), reshape(own_mean, {B, M * T_, D_}),
                reshape(memories, {B, M, D_ * (C_ + 1)}), means, seen);
-    return M * T_ == N ? y : slice(y, 1, 0, N);
+    const Var z = M * T_ == N ? y : slice(y, 1, 0, N);
+    if (context.watch_weights) {
+      const Array v = M * T_ == N ? of.values : slice(of.values, 1, 0, N).value();
+      context.watch_weights(
+          {H_, v, z.value(), [&](size_t b, size_t h, size_t n, real* w) {
+             const size_t row = b * M * T_ + n;
+             std::vector<real> gate(n / T_ + 1);  // of each segment up to that of n
+             for (size_t m = 0; m < gate.size(); ++m)
+               gate[m] = simd::dot(
+                   of.connector.value().row(row),
+                   m == n / T_ ? own_mean.value().row(row) : means.value().row(b * M + m), D_);
+             softmax_row(gate.data(), gate.size());
+             double sum = 1e-6;
+             for (size_t j = 0; j <= n; ++j) {
+               w[j] = gate[j / T_] * simd::dot(of.q.value().row(row) + h * C_,
+                                               of.k.value().row(b * M * T_ + j) + h * C_, C_);
+               sum += double{w[j]};
+             }
+             for (size_t j = 0; j <= n; ++j) w[j] = static_cast<real>(double{w[j]} / sum);
+           }});
+    }
+    return z;
   }
 
   /// The next tokens of a segment of which `begun` are known.

@@ -51,6 +51,7 @@ struct SwitchedOff {
 };
 
 struct Pointing;  // what a pointer layer chose from: nn/pointer/pointing.hpp
+struct Weighing;  // how a layer weighs earlier tokens: nn/mixers/weighing.hpp
 
 /// How a head turns the logits of its candidates into what it reads: nn/pointer/selection.hpp.
 enum class Selection { soft, gumbel, straight_through, hard };
@@ -71,6 +72,9 @@ struct Context {
   SwitchedOff off = {};  ///< nothing of it in training, nor with a state
   /// Called by every layer that points, one after the other, when set; for measuring.
   std::function<void(const Pointing&)> watch = {};
+  /// Called by every layer that weighs earlier tokens (attention), likewise; context.layer says
+  /// which it is. A layer that keeps a state and has no such weights does not call it.
+  std::function<void(const Weighing&)> watch_weights = {};
 };
 
 struct Mixed {

@@ -143,6 +143,7 @@ Mixed PointerBlock::operator()(const Var& a, const PreviousPointers& previous, C
   if (before) key = before->keys.append(key.value()), value = before->values.append(value.value());
 
   Var bias = type_logits(of_a[3], context);
+  const Array of_type = context.watch ? bias.value() : Array();
   if (mode == Selection::gumbel) bias = gumbel(bias, context.noise);
   CandidateSet candidates =
       menu_.offer({a, previous, context, heads_}, before ? &before->sources : nullptr);
@@ -174,7 +175,12 @@ Mixed PointerBlock::operator()(const Var& a, const PreviousPointers& previous, C
   }
   if (context.watch)
     context.watch({query.value(), key.value(), candidates.index.to, candidates.index.read, logits,
-                   pointers.to, [&] { return gate_.opening(of_a[4], z); }});
+                   pointers.to, slot, candidates.types, [&] { return gate_.opening(of_a[4], z); },
+                   [&]() -> LogitParts {
+                     return {gathered_dot_scores(query.value(), key.value(),
+                                                 candidates.index.scored, heads_, scale),
+                             of_type, candidates.logits.value(), candidates.index.scored};
+                   }});
   // A million tokens are 1 GB each of these at width 256: not kept while the gate needs its own.
   if (!context.training) query = key = value = Var();
   return {gate_(of_a[4], z), std::move(pointers)};

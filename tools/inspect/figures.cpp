@@ -1,224 +1,217 @@
 #include "tools/inspect/figures.hpp"
 
-#include <cairo.h>
-
-#include <array>
+#include <algorithm>
 #include <cmath>
-#include <numbers>
+#include <set>
 
-#include "core/base/file.hpp"
+#include "tools/inspect/chain.hpp"
 
 namespace gnomon {
 namespace {
 
-constexpr double kMargin = 64;
-
-/// A white sheet with axes; x and y are in the units of the data.
-class Sheet {
- public:
-  Sheet(int width, int height, const std::string& title)
-      : width_(width),
-        height_(height),
-        surface_(cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height)),
-        cairo_(cairo_create(surface_)) {
-    cairo_set_source_rgb(cairo_, 1, 1, 1);
-    cairo_paint(cairo_);
-    cairo_set_line_cap(cairo_, CAIRO_LINE_CAP_ROUND);
-    cairo_select_font_face(cairo_, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
-    ink(0.1);
-    text(title, width / 2.0, 28, 20, 0.5);
-  }
-  ~Sheet() {
-    cairo_destroy(cairo_);
-    cairo_surface_destroy(surface_);
-  }
-  Sheet(const Sheet&) = delete;
-  Sheet& operator=(const Sheet&) = delete;
-
-  void axes(double x0, double x1, double y0, double y1) {
-    x0_ = x0, x1_ = std::max(x1, x0 + 1e-9), y0_ = y0, y1_ = y1 == y0 ? y0 + 1 : y1;
-    ink(0.35);
-    cairo_set_line_width(cairo_, 1);
-    cairo_rectangle(cairo_, kMargin, kMargin, width_ - 2 * kMargin, height_ - 2 * kMargin);
-    cairo_stroke(cairo_);
-  }
-  double x(double v) const { return kMargin + (v - x0_) / (x1_ - x0_) * (width_ - 2 * kMargin); }
-  double y(double v) const {
-    return height_ - kMargin - (v - y0_) / (y1_ - y0_) * (height_ - 2 * kMargin);
-  }
-  void x_label(double at, const std::string& label) {
-    ink(0.25);
-    text(label, x(at), height_ - kMargin + 22, 14, 0.5);
-  }
-  void y_label(double at, const std::string& label) {
-    ink(0.25);
-    text(label, kMargin - 8, y(at) + 5, 14, 1);
-  }
-  void line(const std::vector<double>& xs, const std::vector<double>& ys, size_t colour,
-            bool dashed = false) {
-    const double dash = 8;
-    cairo_set_dash(cairo_, &dash, dashed ? 1 : 0, 0);
-    ink_of(colour, 1);
-    cairo_set_line_width(cairo_, 2.5);
-    for (size_t i = 0; i < xs.size(); ++i)
-      i == 0 ? cairo_move_to(cairo_, x(xs[i]), y(ys[i]))
-             : cairo_line_to(cairo_, x(xs[i]), y(ys[i]));
-    cairo_stroke(cairo_);
-    cairo_set_dash(cairo_, nullptr, 0, 0);
-  }
-  /// A half ellipse from a to b standing on the lower axis; `reach`: the longest there is.
-  void arc(double a, double b, double reach, size_t colour, double alpha) {
-    ink_of(colour, alpha);
-    cairo_set_line_width(cairo_, 1.5);
-    cairo_new_path(cairo_);
-    const double radius = std::abs(x(a) - x(b)) / 2;
-    cairo_save(cairo_);
-    cairo_translate(cairo_, (x(a) + x(b)) / 2, height_ - kMargin);
-    if (radius < 0.5) {
-      cairo_arc(cairo_, 0, -4, 4, 0, 2 * std::numbers::pi);
-    } else {
-      const double tall =
-          (height_ - 2 * kMargin) * std::sqrt(std::abs(a - b) / std::max(1.0, reach));
-      cairo_scale(cairo_, radius, tall);
-      cairo_arc(cairo_, 0, 0, 1, std::numbers::pi, 2 * std::numbers::pi);
-    }
-    cairo_restore(cairo_);
-    cairo_stroke(cairo_);
-  }
-  void cell(double at_x, double at_y, size_t colour) {
-    ink_of(colour, 1);
-    const double wide = std::max(2.0, x(1) - x(0)), tall = std::max(2.0, y(0) - y(1));
-    cairo_rectangle(cairo_, x(at_x), height_ - y(at_y), wide, tall);
-    cairo_fill(cairo_);
-  }
-  /// A name beside its colour, the i-th below the title.
-  void legend(size_t i, const std::string& name, size_t colour) {
-    ink_of(colour, 1);
-    const double at = kMargin + 105 * static_cast<double>(i);
-    cairo_rectangle(cairo_, at, 40, 12, 12);
-    cairo_fill(cairo_);
-    ink(0.25);
-    text(name, at + 17, 51, 13, 0);
-  }
-
-  void save(const std::string& path) {
-    std::string png;
-    const auto append = [](void* into, const unsigned char* bytes, unsigned count) {
-      static_cast<std::string*>(into)->append(reinterpret_cast<const char*>(bytes), count);
-      return CAIRO_STATUS_SUCCESS;
-    };
-    const auto status = cairo_surface_write_to_png_stream(surface_, append, &png);
-    expect(status == CAIRO_STATUS_SUCCESS, "figures: {}", cairo_status_to_string(status));
-    atomic_write(path, {png});
-  }
-
- private:
-  void ink(double grey) { cairo_set_source_rgb(cairo_, grey, grey, grey); }
-  void ink_of(size_t colour, double alpha) {
-    // As in report.js.
-    constexpr std::array<uint32_t, 10> kColours{0x3b78c2, 0xd0622a, 0x2e9b6b, 0xb04a9c, 0xc99a1c,
-                                                0x6a5fc7, 0xc23f54, 0x3a9ca8, 0x8a7a5c, 0x7f8c3a};
-    const uint32_t c = kColours[colour % kColours.size()];
-    cairo_set_source_rgba(cairo_, (c >> 16) / 255.0, (c >> 8 & 255) / 255.0, (c & 255) / 255.0,
-                          alpha);
-  }
-  /// `before`: the share of its width that stands before `at_x`.
-  void text(const std::string& words, double at_x, double at_y, double size, double before) {
-    cairo_set_font_size(cairo_, size);
-    cairo_text_extents_t extents;
-    cairo_text_extents(cairo_, words.c_str(), &extents);
-    cairo_move_to(cairo_, at_x - before * extents.x_advance, at_y);
-    cairo_show_text(cairo_, words.c_str());
-  }
-
-  double width_, height_, x0_ = 0, x1_ = 1, y0_ = 0, y1_ = 1;
-  cairo_surface_t* surface_;
-  cairo_t* cairo_;
-};
-
-void loss_figure(const std::vector<Metric>& metrics, const std::string& path) {
-  Sheet sheet(960, 640, "loss by step (nats)");
-  std::vector<double> steps, losses;
-  for (const Metric& m : metrics)
-    steps.push_back(static_cast<double>(m.step)), losses.push_back(m.loss);
-  const double top = *std::max_element(losses.begin(), losses.end());
-  sheet.axes(0, steps.back(), 0, top);
-  sheet.line(steps, losses, 0);
-  sheet.x_label(0, "0"), sheet.x_label(steps.back(), fmt::format("{:.0f}", steps.back()));
-  sheet.y_label(0, "0"), sheet.y_label(top, fmt::format("{:.3g}", top));
-  sheet.save(path);
-}
-
-void accuracy_figure(const Inspection& inspection, const std::string& path) {
-  Sheet sheet(960, 640, "tokens right by length; dashed: chance");
-  std::vector<double> lengths, right, chance;
-  for (const Evaluation& e : inspection.accuracy) {
-    lengths.push_back(std::log2(static_cast<double>(e.length)));
-    right.push_back(e.token_accuracy), chance.push_back(e.chance);
-  }
-  const auto [low, high] = std::minmax_element(lengths.begin(), lengths.end());
-  sheet.axes(*low, *high, 0, 1);
-  sheet.line(lengths, chance, 8, true);
-  sheet.line(lengths, right, 0);
-  for (size_t i = 0; i < lengths.size(); ++i)
-    sheet.x_label(lengths[i], fmt::format("{}", inspection.accuracy[i].length));
-  sheet.y_label(0, "0 %"), sheet.y_label(1, "100 %");
-  sheet.save(path);
-}
+const SourceStyle kFirstLine = style_of(0), kSecondLine = style_of(1);
+const SourceStyle kChanceLine{0x777777, {5, 4}};
+constexpr double kFigureWidth = 960;
 
 std::string source(const std::string& type) { return type.substr(0, type.find(' ')); }
 
-/// The sources of all layers, "match" of "match 1": what colours stand for, in all figures alike.
-std::vector<std::string> sources(const Inspection& inspection) {
-  std::vector<std::string> all;
-  for (const LayerMap& layer : inspection.layers)
-    for (const std::string& type : layer.types)
-      if (std::find(all.begin(), all.end(), source(type)) == all.end()) all.push_back(source(type));
-  return all;
-}
-
-template <class Draw>
-void pointer_figure(const Inspection& inspection, const LayerMap& layer, size_t h, int height,
-                    const std::string& what, const std::string& path, Draw&& draw) {
-  const HeadMap& head = layer.heads[h];
-  const size_t N = inspection.tokens.size();
-  const std::vector<std::string> names = sources(inspection);
-  Sheet sheet(1080, height, fmt::format("layer {}, head {}: {}", layer.layer, h + 1, what));
-  for (size_t i = 0; i < names.size(); ++i) sheet.legend(i, names[i], i);
-  sheet.axes(0, static_cast<double>(N), 0, static_cast<double>(N));
-  sheet.x_label(0, "0"), sheet.x_label(static_cast<double>(N), fmt::format("{}", N));
-  for (size_t n = 0; n < N; ++n) {
-    if (head.to[n] < 0) continue;
-    const auto colour = std::find(names.begin(), names.end(),
-                                  source(layer.types[static_cast<size_t>(head.type[n])]));
-    draw(sheet, static_cast<double>(n), static_cast<double>(head.to[n]),
-         static_cast<size_t>(colour - names.begin()));
+/// All figures of one kind.
+class Figures {
+ public:
+  Figures(const Inspection& inspection, FigureKind kind, const std::string& folder)
+      : inspection_(inspection), sample_(inspection.sample), kind_(kind), folder_(folder) {
+    // The sources of all layers, "match" of "match 1": what colours stand for, in all figures.
+    for (const LayerMap& layer : sample_.layers)
+      for (const std::string& type : layer.types)
+        if (std::ranges::find(sources_, source(type)) == sources_.end())
+          sources_.push_back(source(type));
+    about_ = fmt::format("{}: {} on {}", inspection.run, inspection.model, inspection.task);
   }
-  sheet.save(path);
-}
+
+  void loss() {
+    FigureSheet sheet(kind_, kFigureWidth, 560);
+    sheet.title("loss by step", about_);
+    std::vector<double> steps, losses, at, validated;
+    double top = 0;
+    for (const Metric& m : inspection_.metrics) {
+      steps.push_back(static_cast<double>(m.step)), losses.push_back(m.loss);
+      if (std::isfinite(m.loss)) top = std::max(top, m.loss);
+      if (!m.validated) continue;
+      at.push_back(static_cast<double>(m.step)), validated.push_back(m.validation_loss);
+      if (std::isfinite(m.validation_loss)) top = std::max(top, m.validation_loss);
+    }
+    sheet.axes({0, steps.back(), "step"}, {0, top, "nats"});
+    sheet.line(steps, losses, kFirstLine);
+    std::vector<FigureSheet::Entry> entries{{"training", kFirstLine}};
+    if (!at.empty()) {
+      sheet.line(at, validated, kSecondLine);
+      for (size_t i = 0; i < at.size(); ++i)
+        if (std::isfinite(validated[i])) sheet.dot(at[i], validated[i], kSecondLine);
+      entries.push_back({"validation", kSecondLine});
+    }
+    sheet.legend(entries);
+    save(sheet, "loss");
+  }
+
+  void accuracy() {
+    FigureSheet sheet(kind_, kFigureWidth, 560);
+    sheet.title("tokens right by length", about_);
+    std::vector<double> lengths, right, chance;
+    for (const Evaluation& e : inspection_.accuracy) {
+      lengths.push_back(static_cast<double>(e.length));
+      right.push_back(e.token_accuracy), chance.push_back(e.chance);
+    }
+    const auto [low, high] = std::minmax_element(lengths.begin(), lengths.end());
+    sheet.axes({*low, *high, "length", true}, {0, 1, "tokens right", false, true});
+    sheet.line(lengths, chance, kChanceLine);
+    sheet.line(lengths, right, kFirstLine);
+    for (size_t i = 0; i < lengths.size(); ++i) sheet.dot(lengths[i], right[i], kFirstLine);
+    sheet.legend({{"this model", kFirstLine}, {"chance", kChanceLine}});
+    save(sheet, "accuracy");
+  }
+
+  /// The tokens as columns, the layers as rows, the newest on top.
+  void chain(size_t token) {
+    constexpr double kColumn = 44, kRowTall = 92, kTopRow = 116, kLeftColumn = 120;
+    const Chain tree = chain_of(sample_, token, 20);
+    const size_t L = sample_.layers.size();
+    const double width =
+        std::max(kFigureWidth * 0.6, kLeftColumn + kColumn * (0.6 + double(tree.positions.size())));
+    FigureSheet sheet(kind_, width, kTopRow + kRowTall * static_cast<double>(L) + 74);
+    const int32_t asked = sample_.target[token];
+    sheet.title(fmt::format("the chain of token {}, “{}”{}", token,
+                            symbol_of(sample_, sample_.tokens[token]),
+                            asked < 0 ? std::string()
+                                      : fmt::format(": answers “{}”, asked “{}”",
+                                                    symbol_of(sample_, sample_.predicted[token]),
+                                                    symbol_of(sample_, asked))),
+                about_);
+    const auto x = [&](int32_t n) {
+      const auto at = std::ranges::lower_bound(tree.positions, n) - tree.positions.begin();
+      return kLeftColumn + kColumn * (static_cast<double>(at) + 0.5);
+    };
+    const auto y = [](size_t row) { return kTopRow + kRowTall * static_cast<double>(row); };
+    std::set<std::string> there;
+    for (const ChainEdge& e : tree.edges) {
+      const SourceStyle style = style_of_edge(e, sample_.layers[L - 1 - e.row]);
+      const bool itself = e.kind == ChainEdge::Kind::itself;
+      if (e.type >= 0)
+        there.insert(source(sample_.layers[L - 1 - e.row].types[static_cast<size_t>(e.type)]));
+      sheet.curve(x(e.from), y(e.row) + 11, x(e.to), y(e.row + 1) - 11, style,
+                  itself ? 1 : 1 + 4 * e.strength);
+    }
+    for (size_t row = 0; row <= L; ++row) {
+      sheet.text(row == L ? "embedding" : fmt::format("layer {}", L - row), 20, y(row) + 5, 13, 0);
+      for (const int32_t n : tree.rows[row]) {
+        const int32_t shown = sample_.tokens[static_cast<size_t>(n)];
+        sheet.box(x(n), y(row), symbol_of(sample_, shown),
+                  n == static_cast<int32_t>(token) || shown == sample_.predicted[token]);
+      }
+    }
+    for (const int32_t n : tree.positions)
+      sheet.text(fmt::format("{}", n), x(n), y(L) + 30, 11, 0.5, 0.35);
+    sheet.text(
+        fmt::format("thick frame: the token, and its answer; thickness of a line: gate or "
+                    "weight{}",
+                    tree.left_out ? fmt::format("; {} positions left out", tree.left_out) : ""),
+        20, y(L) + 54, 11, 0, 0.35);
+    legend(sheet, there, {{"itself", {0xbbbbbb, {}}}});
+    save(sheet, "chain");
+  }
+
+  void pointers(const LayerMap& layer, size_t h) {
+    const HeadMap& head = layer.heads[h];
+    const auto N = static_cast<double>(head.to.size());
+    const double alpha = N > 512 ? 0.3 : 0.7;
+    std::set<std::string> there;
+    for (const int32_t type : head.type)
+      if (type >= 0) there.insert(source(layer.types[static_cast<size_t>(type)]));
+    FigureSheet arcs(kind_, kFigureWidth, 430), map(kind_, kFigureWidth, 960);
+    begin(arcs, layer, h, "each token to its target", N, there, false);
+    begin(map, layer, h, "token (down), target (across)", N, there, true);
+    for (size_t n = 0; n < head.to.size(); ++n) {
+      if (head.to[n] < 0) continue;
+      const SourceStyle style = style_of_type(layer, head.type[n]);
+      const auto from = static_cast<double>(n), to = static_cast<double>(head.to[n]);
+      arcs.arc(from, to, static_cast<double>(head.hops.longest), style, alpha);
+      map.cell(to, from, style, 1);
+    }
+    save(arcs, fmt::format("arcs-{}-{}", layer.layer, h + 1));
+    save(map, fmt::format("map-{}-{}", layer.layer, h + 1));
+  }
+
+  void weights(const LayerMap& layer, size_t h) {
+    const HeadWeights& head = layer.weights[h];
+    const auto N = static_cast<double>(head.sum.size());
+    FigureSheet map(kind_, kFigureWidth, 960);
+    begin(map, layer, h, "token (down), what it reads (across); darker: more weight", N, {}, true);
+    for (size_t n = 0; n < head.sum.size(); ++n)
+      for (size_t i = 0; i < head.kept; ++i)
+        if (const int32_t to = head.to[n * head.kept + i]; to >= 0)
+          map.cell(static_cast<double>(to), static_cast<double>(n), style_of(h),
+                   std::clamp(head.weight[n * head.kept + i], 0.0, 1.0));
+    save(map, fmt::format("map-{}-{}", layer.layer, h + 1));
+  }
+
+  size_t count() const { return count_; }
+
+ private:
+  SourceStyle style_of_source(const std::string& name) const {
+    return style_of(static_cast<size_t>(std::ranges::find(sources_, name) - sources_.begin()));
+  }
+  SourceStyle style_of_type(const LayerMap& layer, int32_t type) const {
+    return style_of_source(source(layer.types[static_cast<size_t>(type)]));
+  }
+  SourceStyle style_of_edge(const ChainEdge& e, const LayerMap& layer) const {
+    if (e.kind == ChainEdge::Kind::itself) return {0xbbbbbb, {}};
+    return e.kind == ChainEdge::Kind::weight ? style_of(e.head) : style_of_type(layer, e.type);
+  }
+  /// Of the sources that are there, in their order.
+  void legend(FigureSheet& sheet, const std::set<std::string>& there,
+              std::vector<FigureSheet::Entry> more = {}) const {
+    std::vector<FigureSheet::Entry> entries;
+    for (const std::string& name : sources_)
+      if (there.contains(name)) entries.push_back({name, style_of_source(name)});
+    entries.insert(entries.end(), more.begin(), more.end());
+    sheet.legend(entries);
+  }
+  void begin(FigureSheet& sheet, const LayerMap& layer, size_t h, const std::string& what, double N,
+             const std::set<std::string>& there, bool map) const {
+    sheet.title(fmt::format("layer {}, head {}: {}", layer.layer, h + 1, what), about_);
+    legend(sheet, there);
+    if (map)
+      sheet.axes({0, N, "position that is read"}, {0, N, "position of the token"}, true);
+    else
+      sheet.axes({0, N, "position"}, {0, 1});
+  }
+  void save(FigureSheet& sheet, const std::string& name) {
+    sheet.save(figure_file(kind_, folder_, name));
+    ++count_;
+  }
+
+  const Inspection& inspection_;
+  const InspectedSample& sample_;
+  FigureKind kind_;
+  std::string folder_, about_;
+  std::vector<std::string> sources_;
+  size_t count_ = 0;
+};
 
 }  // namespace
 
-size_t write_figures(const Inspection& inspection, const std::string& folder) {
-  size_t count = 0;
-  const auto file = [&](const std::string& name) { return ++count, folder + "/" + name + ".png"; };
-  if (!inspection.metrics.empty()) loss_figure(inspection.metrics, file("loss"));
-  if (inspection.accuracy.size() > 1) accuracy_figure(inspection, file("accuracy"));
-  const size_t N = inspection.tokens.size();
-  const double alpha = N > 512 ? 0.3 : 0.7;
-  for (const LayerMap& layer : inspection.layers)
-    for (size_t h = 0; h < layer.heads.size(); ++h) {
-      const std::string which = fmt::format("-{}-{}", layer.layer, h + 1);
-      const auto reach = static_cast<double>(layer.heads[h].hops.longest);
-      pointer_figure(inspection, layer, h, 480, "each token to its target", file("arcs" + which),
-                     [&](Sheet& sheet, double n, double to, size_t colour) {
-                       sheet.arc(n + 0.5, to + 0.5, reach, colour, alpha);
-                     });
-      pointer_figure(
-          inspection, layer, h, 1080, "token (down), target (across)", file("map" + which),
-          [&](Sheet& sheet, double n, double to, size_t colour) { sheet.cell(to, n, colour); });
-    }
-  return count;
+size_t write_figures(const Inspection& inspection, size_t token, FigureKind kind,
+                     const std::string& folder) {
+  Figures figures(inspection, kind, folder);
+  if (!inspection.metrics.empty()) figures.loss();
+  if (inspection.accuracy.size() > 1) figures.accuracy();
+  bool reads = false;
+  for (const LayerMap& layer : inspection.sample.layers) {
+    for (size_t h = 0; h < layer.heads.size(); ++h) figures.pointers(layer, h);
+    for (size_t h = 0; h < layer.weights.size(); ++h) figures.weights(layer, h);
+    reads |= !layer.heads.empty() || !layer.weights.empty();
+  }
+  if (reads) figures.chain(token);
+  return figures.count();
 }
 
 }  // namespace gnomon

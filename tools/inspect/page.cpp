@@ -6,6 +6,14 @@
 
 GNOMON_EMBED(gnomon_report_html, "/tools/inspect/report.html");
 GNOMON_EMBED(gnomon_report_css, "/tools/inspect/report.css");
+GNOMON_EMBED(gnomon_view_css, "/tools/inspect/view.css");
+GNOMON_EMBED(gnomon_view_data_js, "/tools/inspect/view_data.js");
+GNOMON_EMBED(gnomon_view_strip_js, "/tools/inspect/view_strip.js");
+GNOMON_EMBED(gnomon_view_tree_js, "/tools/inspect/view_tree.js");
+GNOMON_EMBED(gnomon_view_menu_js, "/tools/inspect/view_menu.js");
+GNOMON_EMBED(gnomon_view_js, "/tools/inspect/view.js");
+GNOMON_EMBED(gnomon_report_charts_js, "/tools/inspect/report_charts.js");
+GNOMON_EMBED(gnomon_report_map_js, "/tools/inspect/report_map.js");
 GNOMON_EMBED(gnomon_report_js, "/tools/inspect/report.js");
 GNOMON_EMBED_FILE(gnomon_d3, GNOMON_D3);
 
@@ -41,12 +49,24 @@ std::string filled(std::string text,
   return text;
 }
 
+std::string view_style() { return {GNOMON_EMBEDDED(gnomon_view_css)}; }
+
+std::string view_script() {
+  return std::string(GNOMON_EMBEDDED(gnomon_view_data_js)) +
+         std::string(GNOMON_EMBEDDED(gnomon_view_strip_js)) +
+         std::string(GNOMON_EMBEDDED(gnomon_view_tree_js)) +
+         std::string(GNOMON_EMBEDDED(gnomon_view_menu_js)) +
+         std::string(GNOMON_EMBEDDED(gnomon_view_js));
+}
+
 std::string inspection_page(const Inspection& inspection) {
   return filled({GNOMON_EMBEDDED(gnomon_report_html)},
-                {{"css", {GNOMON_EMBEDDED(gnomon_report_css)}},
+                {{"css", std::string(GNOMON_EMBEDDED(gnomon_report_css)) + view_style()},
                  {"data", escaped_script(inspection_json(inspection))},
                  {"d3", {GNOMON_EMBEDDED(gnomon_d3)}},
-                 {"js", {GNOMON_EMBEDDED(gnomon_report_js)}}});
+                 {"js", view_script() + std::string(GNOMON_EMBEDDED(gnomon_report_charts_js)) +
+                            std::string(GNOMON_EMBEDDED(gnomon_report_map_js)) +
+                            std::string(GNOMON_EMBEDDED(gnomon_report_js))}});
 }
 
 }  // namespace gnomon

@@ -7,6 +7,11 @@ namespace gnomon {
 
 std::string inspection_page(const Inspection& inspection);
 
+/// The scripts of the view of one sample, createView() of view.js: d3 comes before them.
+std::string view_script();
+/// Its CSS.
+std::string view_style();
+
 /// Text as HTML shows it, with nothing in it that could be markup.
 std::string escaped_html(const std::string& text);
 

@@ -7,6 +7,8 @@
 //   {"do": "open"}                               the run whose files lie in /run, to be looked at
 //   {"do": "judge", "lengths": [64], "batches": 4, "sequences": 32}   the last: in a batch
 //   {"do": "sample", "length": 64, "seed": 1}    a sequence of the task
+//   {"do": "inspect", "tokens": [...], "scored": [...], "selection": "hard",
+//    "off": {"layers": [0], "heads": [[0, 1]], "sources": [[0, "run"]]}}   why tokens point there
 //   {"do": "write", "tokens": [...], "count": 8} goes on with the likeliest tokens
 //   {"do": "gather", "x": [...], "to": [...], "dy": [...]}   one op and its gradient
 //
@@ -18,6 +20,8 @@
 #include "core/base/json.hpp"
 #include "core/ops/gather_rows.hpp"
 #include "core/parallel.hpp"
+#include "nn/pointer/selection.hpp"
+#include "tools/inspect/sample.hpp"
 #include "tools/training/generation.hpp"
 #include "tools/training/recorded_training.hpp"
 #include "tools/training/start.hpp"
@@ -80,6 +84,10 @@ class Run {
   const Experiment& experiment() const { return *experiment_; }
   const Task& task() const { return experiment_->task(); }
   SequenceModel& model() { return model_ ? *model_ : trainer_->model(); }
+  /// Of soft selections: as it is now in training, or was at its end.
+  double temperature() const {
+    return last_.step ? last_.temperature : experiment_->training.temperature.last();
+  }
   size_t steps() const { return trainer_ ? trainer_->steps() : 0; }
 
   Answer train(double seconds) {
@@ -194,6 +202,47 @@ Answer sample(const Json& request) {
           {"spelled", spelled(task, tokens)}};
 }
 
+/// What is right at the scored positions of a sequence that anybody may have written; -1 where the
+/// task cannot say.
+Index asked(const Task& task, const Index& tokens, const Json& scored) {
+  const size_t N = tokens.size();
+  Batch batch{tokens, Index({1, N}, -1)};
+  std::vector<size_t> at;
+  for (const Json& n : scored) at.push_back(json_integer(n, 0, N - 1, "scored"));
+  for (const size_t n : at) batch.targets.data()[n] = 0;
+  try {
+    const Index right = task.oracle(batch);
+    for (const size_t n : at) batch.targets.data()[n] = std::max(0, right.data()[n]);
+  } catch (const Error&) {  // no sequence of this task: then 0 is as right as any
+  }
+  return batch.targets;
+}
+
+SwitchedOff off_at(const Json& request) {
+  constexpr uint64_t kMost = 1 << 16;
+  const Json& given = json_at(request, "off", "request");
+  SwitchedOff off;
+  for (const Json& l : json_at(given, "layers", "off"))
+    off.layers.insert(json_integer(l, 0, kMost, "layer"));
+  for (const Json& h : json_at(given, "heads", "off"))
+    off.heads.insert(
+        {json_integer(h.at(0), 0, kMost, "layer"), json_integer(h.at(1), 0, kMost, "head")});
+  for (const Json& s : json_at(given, "sources", "off"))
+    off.sources.insert({json_integer(s.at(0), 0, kMost, "layer"), json_text(s.at(1), "source")});
+  return off;
+}
+
+Answer inspect(const Json& request) {
+  const Task& task = run().task();
+  const std::vector<int32_t> tokens = tokens_at(request, "tokens", task);
+  const Index row({1, tokens.size()}, tokens);
+  const std::string& selection = json_text(json_at(request, "selection", "request"), "selection");
+  const Reading reading{selection_of(selection), off_at(request), false};
+  return Answer::parse(sample_json(inspect_sample(
+      run().model(), task, {row, asked(task, row, json_at(request, "scored", "request"))},
+      run().temperature(), reading)));
+}
+
 Answer write(const Json& request) {
   const Task& task = run().task();
   GenerationPlan plan;
@@ -254,6 +303,7 @@ Answer answer(const Json& request) {
   }
   if (what == "judge") return judge(request);
   if (what == "sample") return sample(request);
+  if (what == "inspect") return inspect(request);
   if (what == "write") return write(request);
   if (what == "gather") return gather(request);
   fail(Fault::misuse, "request: unknown '{}'", shortened(what));

@@ -6,7 +6,7 @@
 //   cost: N (D D + D); state: D numbers, however many tokens.
 #include "core/ops/prefix_sum.hpp"
 #include "core/ops/scale_rows.hpp"
-#include "nn/mixers/mixer.hpp"
+#include "nn/mixers/weighing.hpp"
 #include "nn/pointer/read_gate.hpp"
 
 namespace gnomon {
@@ -33,7 +33,12 @@ class Uniform final : public Mixer {
     const Var sum = prefix_sum(of_a[0], sums ? &carry : nullptr);
     for (size_t b = 0; sums && b < B; ++b)
       std::copy_n(carry.data() + b * D, D, sums->each[b].data());
-    return {gate_(of_a[1], scale_rows(sum, share)), {}};
+    const Var z = scale_rows(sum, share);
+    if (context.watch_weights)  // one mean of all features: one head
+      context.watch_weights({1, of_a[0].value(), z.value(), [](size_t, size_t, size_t n, real* w) {
+                               std::fill_n(w, n + 1, 1 / static_cast<real>(n + 1));
+                             }});
+    return {gate_(of_a[1], z), {}};
   }
   std::unique_ptr<State> state(size_t sequences) const override {
     return std::make_unique<Sums>(sequences, std::vector<double>(width_));
