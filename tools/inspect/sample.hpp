@@ -22,11 +22,11 @@ struct HopStatistics {
 };
 HopStatistics hop_statistics(const std::vector<int32_t>& to);
 
-/// What one head chose from: `kept` candidates of each token, [N,kept] each. All K in the order of
-/// their slots; or, where that would be too much to show, the best of them, the winner first.
-/// Where a token has fewer, to and slot are -1.
+/// What one head chose from: `kept` candidates of each token, [N,kept] each. All that its slots ever
+/// offer, `slots` of K, in the order of their slots; or, where that would be too much to show, the
+/// best of them, the winner first. Where a token has no candidate there, to is -1.
 struct HeadMenu {
-  size_t kept = 0;
+  size_t kept = 0, slots = 0;
   std::vector<int32_t> slot, to;         ///< of K; the position that is offered
   std::vector<double> match, type, own;  ///< parts of the logit, as LogitParts
 };
