@@ -145,9 +145,9 @@ TEST_CASE("inspect: every token, head and layer is there, and the hops are those
 TEST_CASE("inspect: a page is complete in itself, whatever the run is called") {
   const Folder folder;
   const std::string run = fixture() / kHostile;
-  const ProgramEnd e = gnomon_run(words("inspect --batches 1 --run", run, "--out",
-                                        folder / "page.html", "--png", folder / "png", "--svg",
-                                        folder / "svg", "--pdf", folder / "pdf"));
+  const ProgramEnd e =
+      gnomon_run(words("inspect --batches 1 --run", run, "--out", folder / "page.html", "--png",
+                       folder / "png", "--svg", folder / "svg", "--pdf", folder / "pdf"));
   REQUIRE_MESSAGE(e.code == 0, e.err);
   const std::string page = get(folder / "page.html");
   CHECK(page.starts_with("<!DOCTYPE html>"));
@@ -155,8 +155,9 @@ TEST_CASE("inspect: a page is complete in itself, whatever the run is called") {
   CHECK(page.find("it's \\\"\\u003c/script>\\u003cb>&") != std::string::npos);
   for (const char* outside : {"src=\"http", "href=\"http", "@import", "url("})
     CHECK(page.find(outside) == std::string::npos);
-  for (const auto& [kind, begin] :
-       {std::pair<std::string, std::string>{"png", "\x89PNG\r\n"}, {"svg", "<?xml"}, {"pdf", "%PDF-"}}) {
+  for (const auto& [kind, begin] : {std::pair<std::string, std::string>{"png", "\x89PNG\r\n"},
+                                    {"svg", "<?xml"},
+                                    {"pdf", "%PDF-"}}) {
     size_t figures = 0;
     for (const auto& file : std::filesystem::directory_iterator(folder / kind)) {
       CHECK(file.path().extension() == "." + kind);
@@ -168,7 +169,7 @@ TEST_CASE("inspect: a page is complete in itself, whatever the run is called") {
   }
 }
 
-TEST_CASE("inspect: the chain that is drawn is that of --token, by default of the last scored one") {
+TEST_CASE("inspect: the chain that is drawn is that of --token, or of the last scored one") {
   const std::string run = fixture() / kHostile;
   const auto chain = [&](const std::vector<std::string>& more) {
     const Folder folder;

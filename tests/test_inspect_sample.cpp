@@ -74,8 +74,8 @@ TEST_CASE("inspect sample: candidates, parts and winners are those of the layers
         const auto k = static_cast<size_t>(seen.list(column.at("slot"))[0]);
         const auto at = seen.list(column.at("to")), match = seen.list(column.at("match")),
                    type = seen.list(column.at("type"));
-        const auto own = column.contains("own") ? seen.list(column.at("own"))
-                                                : std::vector<double>(N);
+        const auto own =
+            column.contains("own") ? seen.list(column.at("own")) : std::vector<double>(N);
         for (size_t n = 0; n < N; ++n) {
           const int32_t j = pointing.candidates.row(n * G + (G == 1 ? 0 : h))[k];
           CHECK(at[n] == j);
@@ -172,8 +172,9 @@ TEST_CASE("inspect sample: weights of attention sum to one, and few are kept of 
 }
 
 TEST_CASE("inspect sample: layers that keep a state have neither pointers nor weights") {
-  const Seen seen("model = pointer\nlayers = 2\nheads = 1\nmixers = mamba,pointer\n"
-                  "sources = window:2,match:1\n");
+  const Seen seen(
+      "model = pointer\nlayers = 2\nheads = 1\nmixers = mamba,pointer\n"
+      "sources = window:2,match:1\n");
   CHECK(!seen.json.at("layers").at(0).contains("heads"));
   CHECK(!seen.json.at("layers").at(0).contains("weights"));
   CHECK(seen.json.at("layers").at(1).at("heads").size() == 1);
@@ -201,7 +202,8 @@ TEST_CASE("inspect sample: of a menu of all tokens the best are kept, the winner
 
 TEST_CASE("inspect sample: 2,048 tokens, 16 candidates, 4 layers of 4 heads stay below 5 MB") {
   const Seen seen("model = pointer\nlayers = 4\nheads = 4\n", 2040);
-  for (const HeadMap& head : seen.sample.layers.at(3).heads) CHECK(head.menu.kept == head.menu.slots);
+  for (const HeadMap& head : seen.sample.layers.at(3).heads)
+    CHECK(head.menu.kept == head.menu.slots);
   CHECK(seen.sample.layers.at(3).heads.at(0).menu.slots == 15);
   CHECK(sample_json(seen.sample).size() < 4'500'000);
 }
@@ -250,8 +252,7 @@ TEST_CASE("packed: what is read back is what went in, to the stated error") {
   CHECK(unpacked(sample, a, 3) == std::vector<double>{1, -1, 300});
   CHECK(unpacked(sample, b, 2) == std::vector<double>{1, 70000});
   CHECK(unpacked(sample, c, 2) == std::vector<double>{5, 5});
-  for (size_t i = 0; i < 3; ++i)
-    CHECK(std::abs(unpacked(sample, d, 3)[i] - near[i]) < 3.1e-4);
+  for (size_t i = 0; i < 3; ++i) CHECK(std::abs(unpacked(sample, d, 3)[i] - near[i]) < 3.1e-4);
   CHECK(unpacked(sample, e, 2)[0] == -1000);
   CHECK(std::isnan(unpacked(sample, f, 3)[1]));
   CHECK(unpacked(sample, f, 3)[2] == doctest::Approx(3));

@@ -37,9 +37,8 @@ inline std::vector<double> unpacked(const nlohmann::json& sample, const nlohmann
     if (kind == "l") all.push_back(static_cast<int32_t>(bits));
     if (kind == "f") all.push_back(double{std::bit_cast<float>(bits)});
     if (kind == "q")
-      all.push_back(bits == 65535
-                        ? NAN
-                        : packed.at(2).get<double>() + packed.at(3).get<double>() * bits);
+      all.push_back(bits == 65535 ? NAN
+                                  : packed.at(2).get<double>() + packed.at(3).get<double>() * bits);
   }
   return all;
 }

@@ -105,8 +105,9 @@ Exit inspect(const Words& words) {
   InspectConfig config;
   if (!read_words(words, kInspectUsage, config)) return Exit::ok;
   const OpenedRun run(config.run, config.checkpoint, config.threads);
-  const std::array<std::pair<FigureKind, std::string>, 3> folders{
-      {{FigureKind::png, config.png}, {FigureKind::svg, config.svg}, {FigureKind::pdf, config.pdf}}};
+  const std::array<std::pair<FigureKind, std::string>, 3> folders{{{FigureKind::png, config.png},
+                                                                   {FigureKind::svg, config.svg},
+                                                                   {FigureKind::pdf, config.pdf}}};
   const bool figures = std::ranges::any_of(folders, [](auto& f) { return !f.second.empty(); });
   if (config.out.empty() && config.json.empty() && !figures)
     fail(Fault::option,
@@ -167,13 +168,14 @@ Exit inspect(const Words& words) {
   std::string said;
   for (const auto& [kind, folder] : folders)
     if (!folder.empty())
-      said += fmt::format("{} figures in '{}'\n",
-                          write_figures(inspection, token, kind, folder), folder);
+      said += fmt::format("{} figures in '{}'\n", write_figures(inspection, token, kind, folder),
+                          folder);
   if (page.wanted()) said += fmt::format("'{}': open it in a browser\n", config.out);
   const auto& layers = inspection.sample.layers;
   if (std::ranges::all_of(layers, [](auto& l) { return l.heads.empty() && l.weights.empty(); }))
-    said += "this model has neither pointers nor weights over tokens: the page shows how it "
-            "learned and what it answers\n";
+    said +=
+        "this model has neither pointers nor weights over tokens: the page shows how it "
+        "learned and what it answers\n";
   if (!json.is_standard_output() && !page.is_standard_output()) print(said);
   return Exit::ok;
 }

@@ -86,19 +86,17 @@ class LinearAttention final : public Mixer {
     if (context.watch_weights && !norm_) {
       const size_t F = feature_count();
       const Array fade = options_.decay == "none" ? Array() : fading(1, 1);
-      context.watch_weights({H_, of_a[2].value(), z.value(),
-                             [&](size_t b, size_t h, size_t n, real* w) {
-                               const real* const of_q = q.value().row(b * N + n) + h * F;
-                               double sum = 1e-6;
-                               for (size_t j = 0; j <= n; ++j) {
-                                 w[j] = simd::dot(of_q, k.value().row(b * N + j) + h * F, F);
-                                 if (!fade.empty())
-                                   w[j] *= std::exp(static_cast<real>(n - j) * fade.data()[h]);
-                                 sum += double{w[j]};
-                               }
-                               for (size_t j = 0; j <= n; ++j)
-                                 w[j] = static_cast<real>(double{w[j]} / sum);
-                             }});
+      context.watch_weights(
+          {H_, of_a[2].value(), z.value(), [&](size_t b, size_t h, size_t n, real* w) {
+             const real* const of_q = q.value().row(b * N + n) + h * F;
+             double sum = 1e-6;
+             for (size_t j = 0; j <= n; ++j) {
+               w[j] = simd::dot(of_q, k.value().row(b * N + j) + h * F, F);
+               if (!fade.empty()) w[j] *= std::exp(static_cast<real>(n - j) * fade.data()[h]);
+               sum += double{w[j]};
+             }
+             for (size_t j = 0; j <= n; ++j) w[j] = static_cast<real>(double{w[j]} / sum);
+           }});
     }
     return {output_(z), {}};
   }

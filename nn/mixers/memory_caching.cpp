@@ -137,10 +137,9 @@ class MemoryCaching final : public Mixer {
              const size_t row = b * M * T_ + n;
              std::vector<real> gate(n / T_ + 1);  // of each segment up to that of n
              for (size_t m = 0; m < gate.size(); ++m)
-               gate[m] = simd::dot(of.connector.value().row(row),
-                                   m == n / T_ ? own_mean.value().row(row)
-                                               : means.value().row(b * M + m),
-                                   D_);
+               gate[m] = simd::dot(
+                   of.connector.value().row(row),
+                   m == n / T_ ? own_mean.value().row(row) : means.value().row(b * M + m), D_);
              softmax_row(gate.data(), gate.size());
              double sum = 1e-6;
              for (size_t j = 0; j <= n; ++j) {

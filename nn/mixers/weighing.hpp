@@ -1,4 +1,4 @@
-// What a layer that weighs earlier tokens shows of it to those who measure (Context::watch_weights):
+// What a layer that weighs earlier tokens shows to those who measure (Context::watch_weights):
 //
 //   z[b,n,h,:] = sum over j <= n of w[b,h,n,j] v[b,j,h,:]       v, z [B,N,H C], C = D / H
 //
@@ -14,9 +14,9 @@
 namespace gnomon {
 
 struct Weighing {
-  size_t heads;       ///< H
-  const Array& value; ///< v [B,N,H C], what can be read
-  const Array& read;  ///< z [B,N,H C], what was read
+  size_t heads;        ///< H
+  const Array& value;  ///< v [B,N,H C], what can be read
+  const Array& read;   ///< z [B,N,H C], what was read
   /// Fills w[b,h,n,0..n]: n + 1 numbers, zeros where token n does not look.
   std::function<void(size_t b, size_t h, size_t n, real* w)> row;
 };

@@ -8,10 +8,10 @@ namespace gnomon {
 /// What the logits of the candidates are the sum of, [B,N,H,K] each; any number where a slot has no
 /// candidate. In training with gumbel the noise is missing.
 struct LogitParts {
-  Array match;  ///< q . k / sqrt(C); 0 where the source scores by itself
-  Array type;   ///< w_t . a + b_t of the candidate's type
-  Array own;    ///< what its source adds; empty: none of them adds anything
-  Index scored; ///< [B,N,G,K] the place whose key is in `match`; -1: none
+  Array match;   ///< q . k / sqrt(C); 0 where the source scores by itself
+  Array type;    ///< w_t . a + b_t of the candidate's type
+  Array own;     ///< what its source adds; empty: none of them adds anything
+  Index scored;  ///< [B,N,G,K] the place whose key is in `match`; -1: none
 };
 
 /// What the heads of one pointer layer chose from, and how far the gate is open.

@@ -23,7 +23,8 @@ std::vector<ChainEdge> edges_of(const LayerMap& layer, size_t row, int32_t n) {
     const HeadWeights& head = layer.weights[h];
     for (size_t i = 0; i < std::min(kMostWeights, head.kept); ++i)
       if (const double w = head.weight[at * head.kept + i]; w >= kLeastWeight)
-        edges.push_back({Kind::weight, row, n, head.to[at * head.kept + i], h, -1, std::min(w, 1.0)});
+        edges.push_back(
+            {Kind::weight, row, n, head.to[at * head.kept + i], h, -1, std::min(w, 1.0)});
   }
   return edges;
 }

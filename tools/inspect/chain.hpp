@@ -17,8 +17,8 @@ namespace gnomon {
 struct ChainEdge {
   enum class Kind { pointer, weight, itself };
   Kind kind;
-  size_t row;           ///< of the upper node
-  int32_t from, to;     ///< tokens
+  size_t row;        ///< of the upper node
+  int32_t from, to;  ///< tokens
   size_t head = 0;
   int32_t type = -1;    ///< of a pointer: index into LayerMap::types
   double strength = 1;  ///< 0 to 1

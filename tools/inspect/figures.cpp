@@ -110,11 +110,11 @@ class Figures {
     }
     for (const int32_t n : tree.positions)
       sheet.text(fmt::format("{}", n), x(n), y(L) + 30, 11, 0.5, 0.35);
-    sheet.text(fmt::format("thick frame: the token, and its answer; thickness of a line: gate or "
-                           "weight{}",
-                           tree.left_out ? fmt::format("; {} positions left out", tree.left_out)
-                                         : ""),
-               20, y(L) + 54, 11, 0, 0.35);
+    sheet.text(
+        fmt::format("thick frame: the token, and its answer; thickness of a line: gate or "
+                    "weight{}",
+                    tree.left_out ? fmt::format("; {} positions left out", tree.left_out) : ""),
+        20, y(L) + 54, 11, 0, 0.35);
     legend(sheet, there, {{"itself", {0xbbbbbb, {}}}});
     save(sheet, "chain");
   }

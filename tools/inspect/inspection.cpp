@@ -36,7 +36,8 @@ void add_watched(Ordered& json, const std::vector<Metric>& metrics) {
       of.far.push_back(p.far), of.soft_hard.push_back(p.soft_hard);
     }
   }
-  json["validation"] = {{"step", steps}, {"loss", rounded_list(loss)}, {"accuracy", rounded_list(accuracy)}};
+  json["validation"] = {
+      {"step", steps}, {"loss", rounded_list(loss)}, {"accuracy", rounded_list(accuracy)}};
   json["pointers"] = Ordered::array();
   for (const auto& [layer, of] : layers)
     json["pointers"].push_back({{"layer", layer},

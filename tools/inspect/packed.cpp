@@ -8,7 +8,7 @@
 namespace gnomon {
 namespace {
 
-constexpr double kWidest = 40;       // of what 16 bits hold closely enough
+constexpr double kWidest = 40;  // of what 16 bits hold closely enough
 constexpr double kMostSteps = 65534;
 constexpr uint32_t kNotFinite = 65535;
 
@@ -26,8 +26,7 @@ std::string base64(std::string_view bytes) {
     uint32_t bits = 0;
     for (size_t i = 0; i < 3; ++i)
       bits = bits << 8 | (i < there ? static_cast<unsigned char>(bytes[at + i]) : 0u);
-    for (size_t i = 0; i < 4; ++i)
-      text += i <= there ? kDigits[bits >> (18 - 6 * i) & 63] : '=';
+    for (size_t i = 0; i < 4; ++i) text += i <= there ? kDigits[bits >> (18 - 6 * i) & 63] : '=';
   }
   return text;
 }
@@ -44,8 +43,7 @@ nlohmann::ordered_json rounded(double x) {
 NumberPack::Json NumberPack::integers(const std::vector<int32_t>& all) {
   if (!all.empty() && std::ranges::all_of(all, [&](int32_t x) { return x == all[0]; }))
     return all[0];
-  const bool small =
-      std::ranges::all_of(all, [](int32_t x) { return x >= -32768 && x <= 32767; });
+  const bool small = std::ranges::all_of(all, [](int32_t x) { return x >= -32768 && x <= 32767; });
   std::string bytes;
   for (const int32_t x : all) append(bytes, static_cast<uint32_t>(x), small ? 2 : 4);
   return {small ? "i" : "l", place(bytes)};

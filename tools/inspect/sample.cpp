@@ -173,10 +173,9 @@ Answers answers_of(const Array& logits, const std::vector<int32_t>& positions,
     for (size_t v = 0; v < V; ++v) sum += std::exp(double{logit[v]} - top);
     const auto probability = [&](int32_t v) { return std::exp(double{logit[v]} - top) / sum; };
     std::iota(order.begin(), order.end(), 0);
-    std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(answers.kept),
-                      order.end(), [&](int32_t a, int32_t b) {
-                        return logit[a] != logit[b] ? logit[a] > logit[b] : a < b;
-                      });
+    std::partial_sort(
+        order.begin(), order.begin() + static_cast<std::ptrdiff_t>(answers.kept), order.end(),
+        [&](int32_t a, int32_t b) { return logit[a] != logit[b] ? logit[a] > logit[b] : a < b; });
     for (size_t i = 0; i < answers.kept; ++i) {
       answers.token.push_back(order[i]);
       answers.probability.push_back(probability(order[i]));

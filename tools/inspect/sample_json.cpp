@@ -75,8 +75,7 @@ PackedJson layer_json(const LayerMap& layer, NumberPack& pack) {
       json["slots"] = layer.slots, json["scored"] = layer.scored, json["read"] = layer.read;
       json["gate"] = pack.numbers(layer.gate);
     }
-    for (const HeadMap& head : layer.heads)
-      json["heads"].push_back(head_json(head, pack));
+    for (const HeadMap& head : layer.heads) json["heads"].push_back(head_json(head, pack));
   }
   for (const HeadWeights& head : layer.weights) json["weights"].push_back(weights_json(head, pack));
   return json;
@@ -85,8 +84,9 @@ PackedJson layer_json(const LayerMap& layer, NumberPack& pack) {
 PackedJson answers_json(const Answers& answers, NumberPack& pack) {
   PackedJson columns = PackedJson::array();
   for (size_t i = 0; i < answers.kept; ++i)
-    columns.push_back({{"token", pack.integers(column(answers.token, i, answers.kept))},
-                       {"probability", pack.numbers(column(answers.probability, i, answers.kept))}});
+    columns.push_back(
+        {{"token", pack.integers(column(answers.token, i, answers.kept))},
+         {"probability", pack.numbers(column(answers.probability, i, answers.kept))}});
   return {{"M", answers.at.size()},
           {"at", pack.integers(answers.at)},
           {"asked", pack.numbers(answers.asked)},

@@ -59,9 +59,8 @@ std::string figure_file(FigureKind kind, const std::string& folder, const std::s
 }
 
 SourceStyle style_of(size_t source) {
-  constexpr std::array<uint32_t, 10> kPalette{0x0072b2, 0xd55e00, 0x009e73, 0xcc79a7,
-                                             0xe69f00, 0x56b4e9, 0x6b6b6b, 0xa59a00,
-                                              0x6a4fb3, 0x7d4e24};
+  constexpr std::array<uint32_t, 10> kPalette{0x0072b2, 0xd55e00, 0x009e73, 0xcc79a7, 0xe69f00,
+                                              0x56b4e9, 0x6b6b6b, 0xa59a00, 0x6a4fb3, 0x7d4e24};
   static const std::vector<double> kStrokes[]{{}, {7, 3}, {2, 2}, {9, 3, 2, 3}};
   return {kPalette[source % kPalette.size()],
           kStrokes[(source + source / kPalette.size()) % std::size(kStrokes)]};
@@ -222,8 +221,7 @@ void FigureSheet::legend(const std::vector<Entry>& entries) {
 }
 
 void FigureSheet::save(const std::string& path) {
-  if (kind_ == FigureKind::png)
-    cairo_surface_write_to_png_stream(surface_, append_bytes, &bytes_);
+  if (kind_ == FigureKind::png) cairo_surface_write_to_png_stream(surface_, append_bytes, &bytes_);
   cairo_surface_finish(surface_);
   const auto status = cairo_surface_status(surface_);
   expect(status == CAIRO_STATUS_SUCCESS, "figures: {}", cairo_status_to_string(status));
