@@ -265,8 +265,7 @@ Mixed Encoder::checkpointed(size_t l, const Var& h, const PreviousPointers& prev
                               [this, l, previous, replay](const std::vector<Var>& x) {
                                 Context again = replay;
                                 again.embedded = x[1];
-                                again.watch = {},
-                                again.watch_weights = {};  // they saw the first pass
+                                again.watch = {}, again.watch_weights = {};  // saw the first
                                 return layer(l)(x[0], previous, again, nullptr).features;
                               });
   return mixed;

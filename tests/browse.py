@@ -5,6 +5,7 @@
 SCRIPT is the body of an async function, run once the page has loaded. It may call
     say(value, ...)             what is printed: one JSON line each
     keep(name, bytes)           a file for FOLDER (await it)
+    load(name)                  the bytes of one of FOLDER (await it)
     sleep(milliseconds)         await it
     longest[0]                  milliseconds of the longest task of the page so far
 Exit code 1, with the reason, when the script throws, the time is over, the page asks anything of a
@@ -26,6 +27,7 @@ DRIVER = """
   const home = "http://127.0.0.1:@PORT@/";
   const post = (path, body) => fetch(home + path, {method: "POST", body, mode: "no-cors"});
   const said = [], say = (...all) => said.push(all);
+  const load = async name => new Uint8Array(await (await fetch(home + "file/" + name)).arrayBuffer());
   const keep = (name, bytes) => post("file/" + name, bytes);
   const sleep = time => new Promise(resolve => setTimeout(resolve, time));
   const longest = [0];
@@ -66,6 +68,12 @@ def main():
                 (pathlib.Path(given.files) / pathlib.Path(self.path).name).write_bytes(body)
             self.send_response(200)
             self.end_headers()
+
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Access-Control-Allow-Origin", "*")
+            self.end_headers()
+            self.wfile.write((pathlib.Path(given.files) / self.path[6:]).read_bytes())
 
         def log_message(self, *_):
             pass

@@ -254,6 +254,7 @@ TEST_CASE(
   };
   refused([](Context& c) { c.training = true; });
   refused([](Context& c) { c.watch = [](const Pointing&) {}; });
+  refused([](Context& c) { c.watch_weights = [](const Weighing&) {}; });
   Context context = make_context();
   context.iterations = 5;
   const auto five = shared.state(kB, 3);

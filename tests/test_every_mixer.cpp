@@ -2,8 +2,13 @@
 // whatever it does: a new kind or source inherits these tests.
 #include <doctest/doctest.h>
 
+#include <cmath>
+#include <set>
+
 #include "models/sequence_model.hpp"
+#include "nn/mixers/weighing.hpp"
 #include "nn/pointer/candidates/source.hpp"
+#include "nn/pointer/pointing.hpp"
 #include "tests/pieces.hpp"
 #include "tests/with_threads.hpp"
 #include "tools/training/optimizer.hpp"
@@ -162,6 +167,87 @@ TEST_CASE("every mixer: pointers, if it makes any, are in range, causal and name
         CHECK((p.type.data()[e] >= 0 || p.to.data()[e] < 0));  // a type alone: it reads nothing
       }
     }
+  }
+}
+
+TEST_CASE("every mixer: the weights that it shows make what it reads, and looking changes no bit") {
+  std::set<std::string> weigh;
+  for (const std::string& name : registered_names<MixerKind>())
+    for (const char* position : {"none", "rope", "alibi", "carope", "urpe"}) {
+      CAPTURE(name);
+      CAPTURE(position);
+      std::unique_ptr<Stack> stack;
+      try {
+        stack = std::make_unique<Stack>(name, position);
+      } catch (const Error& refused) {
+        continue;
+      }
+      Context context;
+      context.tokens = stack->tokens;
+      std::vector<size_t> layers;
+      context.watch_weights = [&](const Weighing& seen) {
+        layers.push_back(context.layer);
+        weigh.insert(name);
+        REQUIRE(seen.value.shape() == Shape{kB, kN, kD});
+        REQUIRE(seen.read.shape() == Shape{kB, kN, kD});
+        const size_t H = seen.heads, C = kD / H;
+        std::vector<real> w(kN);
+        for (size_t b = 0; b < kB; ++b)
+          for (size_t h = 0; h < H; ++h)
+            for (size_t n = 0; n < kN; ++n) {
+              seen.row(b, h, n, w.data());
+              double sum = 0;
+              for (size_t j = 0; j <= n; ++j) sum += double{w[j]};
+              // Tables of lags multiply weights; all others share out what is one.
+              if (std::string(position) != "urpe") CHECK(sum == doctest::Approx(1).epsilon(1e-4));
+              for (size_t c = 0; c < C; ++c) {
+                double read = 0;
+                for (size_t j = 0; j <= n; ++j) read += double{w[j]} * seen.value(b, j, h * C + c);
+                CHECK(read == doctest::Approx(double{seen.read(b, n, h * C + c)}).epsilon(1e-3));
+              }
+            }
+      };
+      const Array watched = stack->encoder(stack->features, context).features.value();
+      CHECK(std::ranges::equal(watched, stack->run(false).features.value()));
+      CHECK((layers.empty() || layers == std::vector<size_t>{0, 1}));
+    }
+  for (const char* name : {"attention", "longformer", "block-attention", "combiner", "aaren",
+                           "uniform", "linear-attention", "memory-caching"})
+    CHECK(weigh.contains(name));
+}
+
+TEST_CASE("every source: the parts of a logit add up to it, and the largest sum wins") {
+  for (const std::string& source : registered_names<CandidateSource>()) {
+    CAPTURE(source);
+    const Stack stack("pointer " + (source == "window" ? source : "window:2," + source));
+    Context context;
+    context.tokens = stack.tokens;
+    size_t layers = 0;
+    context.watch = [&](const Pointing& seen) {
+      const size_t K = seen.types.size(), G = seen.candidates.shape()[2];
+      const LogitParts parts = seen.parts();
+      ++layers;
+      for (size_t row = 0; row < kB * kN * kH; ++row) {
+        const size_t of = row / kH * G + (G == 1 ? 0 : row % kH);
+        int32_t won = -1;
+        double best = 0;
+        for (size_t k = 0; k < K; ++k) {
+          if (seen.candidates.row(of)[k] < 0) continue;
+          if (parts.scored.row(of)[k] < 0) CHECK(parts.match.row(row)[k] == 0);
+          const double own = parts.own.empty() ? 0 : double{parts.own.row(row)[k]};
+          const double sum = double{parts.match.row(row)[k]} + double{parts.type.row(row)[k]} + own;
+          const double logit = double{seen.logits.row(row)[k]};
+          CHECK(sum == doctest::Approx(logit).epsilon(1e-5));
+          if (won < 0 || logit > best + std::max(1.0, std::abs(best)) / 65536)
+            best = logit, won = static_cast<int32_t>(k);  // the tie rule of choice.hpp
+        }
+        CHECK(seen.slot.data()[row] == won);
+        CHECK(seen.to.data()[row] == (won < 0 ? -1 : seen.read.row(of)[won]));
+      }
+    };
+    const Array watched = stack.encoder(stack.features, context).features.value();
+    CHECK(layers == 2);
+    CHECK(std::ranges::equal(watched, stack.run(false).features.value()));
   }
 }
 

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "tests/program.hpp"
+#include "tests/unpacked.hpp"
 
 using namespace gnomon;
 
@@ -50,6 +51,14 @@ nlohmann::json inspected(const std::string& run, const std::vector<std::string>&
   return nlohmann::json::parse(get(folder / "all.json"));
 }
 
+/// The words of a list of tokens, "" where there is none.
+std::vector<std::string> spelled(const nlohmann::json& sample, const char* list) {
+  std::vector<std::string> all;
+  for (const double token : unpacked(sample, sample.at(list), sample.at("N")))
+    all.push_back(token < 0 ? "" : sample.at("words").at(fmt::format("{}", token)).at(1));
+  return all;
+}
+
 void check_refused(const std::vector<std::string>& more, int code, const std::string& says) {
   auto all = words("inspect --batches 1");
   all.insert(all.end(), more.begin(), more.end());
@@ -78,35 +87,40 @@ size_t count(const std::string& text, const std::string& part) {
 
 TEST_CASE("inspect: every token, head and layer is there, and the hops are those of the pointers") {
   const auto json = inspected(fixture() / kHostile, {"--length", "9"});
-  const size_t N = json.at("tokens").size();
+  const auto& sample = json.at("sample");
+  const size_t N = sample.at("N");
+  const auto list = [&](const nlohmann::json& packed) { return unpacked(sample, packed, N); };
   CHECK(N == 11);  // payload 3, gap 5, delimiter left out of 9 = 3 + g + 1: 2 * 3 + 5
-  CHECK(json.at("tokens").at(8) == "|");
+  CHECK(spelled(sample, "tokens").at(8) == "|");
+  CHECK(sample.at("words").at("0") == nlohmann::json({"a", "0"}));
   CHECK(json.at("metrics").at("step").size() == 3);
   CHECK(json.at("accuracy").size() == 3);
   CHECK(json.at("accuracy").at(1).at("length") == 36);
   CHECK(json.at("accuracy").at(0).at("chance") == doctest::Approx(0.05));
   for (size_t n = 0; n < N; ++n) {
-    CHECK((json.at("target").at(n) == "") == (n < 8));
-    CHECK((json.at("predicted").at(n) == "") == (n < 8));
+    CHECK((spelled(sample, "target").at(n) == "") == (n < 8));
+    CHECK((spelled(sample, "predicted").at(n) == "") == (n < 8));
   }
-  REQUIRE(json.at("layers").size() == 2);
-  for (const auto& layer : json.at("layers")) {
+  REQUIRE(sample.at("layers").size() == 2);
+  for (const auto& layer : sample.at("layers")) {
     REQUIRE(layer.at("heads").size() == 2);
-    for (const auto& gate : layer.at("gate")) CHECK((gate > 0 && gate < 1));
+    for (const double gate : list(layer.at("gate"))) CHECK((gate > 0 && gate < 1));
     for (const auto& head : layer.at("heads")) {
       std::vector<double> hops;
       std::set<int> targets;
+      const auto tos = list(head.at("to")), types = list(head.at("type"));
+      const auto probability = list(head.at("probability")), entropy = list(head.at("entropy"));
       for (size_t n = 0; n < N; ++n) {
-        const int to = head.at("to").at(n), type = head.at("type").at(n);
+        const int to = static_cast<int>(tos[n]), type = static_cast<int>(types[n]);
         CHECK(to >= 0);
         CHECK(to <= static_cast<int>(n));
         CHECK(type < static_cast<int>(layer.at("types").size()));
-        CHECK(head.at("probability").at(n) > 0);
-        CHECK(head.at("probability").at(n) <= 1);
-        CHECK(head.at("entropy").at(n) >= 0);
+        CHECK(probability[n] > 0);
+        CHECK(probability[n] <= 1 + 1e-9);
+        CHECK(entropy[n] >= 0);
         hops.push_back(static_cast<double>(n) - to), targets.insert(to);
       }
-      CHECK(head.at("entropy").at(0) == 0);  // token 0 has itself only
+      CHECK(entropy[0] == 0);  // token 0 has itself only
       std::sort(hops.begin(), hops.end());
       const auto& found = head.at("hops");
       const auto share = [&](double low, double high) {
@@ -131,8 +145,9 @@ TEST_CASE("inspect: every token, head and layer is there, and the hops are those
 TEST_CASE("inspect: a page is complete in itself, whatever the run is called") {
   const Folder folder;
   const std::string run = fixture() / kHostile;
-  const ProgramEnd e = gnomon_run(words("inspect --batches 1 --run", run, "--out",
-                                        folder / "page.html", "--png", folder / "png"));
+  const ProgramEnd e =
+      gnomon_run(words("inspect --batches 1 --run", run, "--out", folder / "page.html", "--png",
+                       folder / "png", "--svg", folder / "svg", "--pdf", folder / "pdf"));
   REQUIRE_MESSAGE(e.code == 0, e.err);
   const std::string page = get(folder / "page.html");
   CHECK(page.starts_with("<!DOCTYPE html>"));
@@ -140,23 +155,47 @@ TEST_CASE("inspect: a page is complete in itself, whatever the run is called") {
   CHECK(page.find("it's \\\"\\u003c/script>\\u003cb>&") != std::string::npos);
   for (const char* outside : {"src=\"http", "href=\"http", "@import", "url("})
     CHECK(page.find(outside) == std::string::npos);
-  size_t figures = 0;
-  for (const auto& file : std::filesystem::directory_iterator(folder / "png")) {
-    CHECK(get(file.path()).starts_with("\x89PNG\r\n"));
-    ++figures;
+  for (const auto& [kind, begin] : {std::pair<std::string, std::string>{"png", "\x89PNG\r\n"},
+                                    {"svg", "<?xml"},
+                                    {"pdf", "%PDF-"}}) {
+    size_t figures = 0;
+    for (const auto& file : std::filesystem::directory_iterator(folder / kind)) {
+      CHECK(file.path().extension() == "." + kind);
+      CHECK(get(file.path()).starts_with(begin));
+      ++figures;
+    }
+    // Two curves, the chain; arcs and map of two heads in two layers.
+    CHECK(figures == 3 + 2 * 2 * 2);
   }
-  CHECK(figures == 2 + 2 * 2 * 2);  // two curves; arcs and map of two heads in two layers
+}
+
+TEST_CASE("inspect: the chain that is drawn is that of --token, or of the last scored one") {
+  const std::string run = fixture() / kHostile;
+  const auto chain = [&](const std::vector<std::string>& more) {
+    const Folder folder;
+    auto all = words("inspect --batches 1 --run", run, "--svg", folder / "svg");
+    all.insert(all.end(), more.begin(), more.end());
+    const ProgramEnd e = gnomon_run(all);
+    REQUIRE_MESSAGE(e.code == 0, e.err);
+    return get(folder / "svg/chain.svg");
+  };
+  CHECK(chain({}) == chain({"--token", "10"}));
+  CHECK(chain({}) != chain({"--token", "9"}));
+  check_refused({"--run", run, "--svg", "/tmp/none", "--token", "11"}, 2, "--token");
+  check_refused({"--run", run, "--json", "x", "--token", "1"}, 2, "--token: belongs to --png");
 }
 
 TEST_CASE("inspect: text may hold anything, and is shown byte by byte") {
   const auto json = inspected(fixture() / "text", {"--text=\x01\t<\xf0\x9f\x98\x80\n</script>"});
-  CHECK(json.at("tokens").size() == 17);
-  CHECK(json.at("tokens").at(0) == "x01");
-  CHECK(json.at("tokens").at(2) == "<");
-  CHECK(json.at("tokens").at(3) == "xF0");
-  CHECK(json.at("tokens").at(7) == "\\n");
-  CHECK(json.at("target").at(0) == "x09");
-  CHECK(json.at("target").at(16) == "");
+  const auto tokens = spelled(json.at("sample"), "tokens");
+  const auto target = spelled(json.at("sample"), "target");
+  CHECK(tokens.size() == 17);
+  CHECK(tokens.at(0) == "x01");
+  CHECK(tokens.at(2) == "<");
+  CHECK(tokens.at(3) == "xF0");
+  CHECK(tokens.at(7) == "\\n");
+  CHECK(target.at(0) == "x09");
+  CHECK(target.at(16) == "");
 }
 
 TEST_CASE("inspect: a torn last line is left out, a damaged one too, with a remark") {
@@ -167,6 +206,7 @@ TEST_CASE("inspect: a torn last line is left out, a damaged one too, with a rema
         gnomon_run(words("inspect --batches 1 --run", run, "--json", folder / "x"));
     CHECK_MESSAGE(e.code == 0, e.err);
     const auto json = nlohmann::json::parse(get(folder / "x"));
+    CHECK(json.at("remarks").empty() == e.err.empty());  // the page says it too
     return std::pair(json.at("metrics").at("step").size(), e.err);
   };
   const auto torn = damaged([](const std::string& text) { return text + "{\"step\":4,\"lo"; });
@@ -191,6 +231,23 @@ TEST_CASE("inspect: a torn last line is left out, a damaged one too, with a rema
   CHECK(middle.second.find("2 damaged lines are left out") != std::string::npos);
 }
 
+TEST_CASE("inspect: a run without metrics is shown without curves, with a sentence") {
+  const Folder folder;
+  const std::string run = changed(folder, "metrics.jsonl", [](const std::string&) { return ""; });
+  for (const bool there : {true, false}) {
+    if (!there) std::filesystem::remove(run + "/metrics.jsonl");
+    const ProgramEnd e = gnomon_run(words("inspect --batches 1 --run", run, "--json", folder / "x",
+                                          "--out", folder / "page.html", "--svg", folder / "svg"));
+    CHECK_MESSAGE(e.code == 0, e.err);
+    CHECK(e.err.find("metrics.jsonl") != std::string::npos);
+    const auto json = nlohmann::json::parse(get(folder / "x"));
+    CHECK(json.at("remarks").size() == 1);
+    CHECK(json.at("metrics").at("step").empty());
+    CHECK(json.at("sample").at("N") == 11);
+    CHECK(!std::filesystem::exists(folder / "svg/loss.svg"));
+  }
+}
+
 TEST_CASE("inspect: to read nothing is an outcome with its probability") {
   const Folder folder;
   const ProgramEnd train = gnomon_run(
@@ -199,20 +256,22 @@ TEST_CASE("inspect: to read nothing is an outcome with its probability") {
             "--final-temperature 1 --sources null,match:1/previous:1,jump,null --out",
             folder / "run"));
   REQUIRE_MESSAGE(train.code == 0, train.err);
-  const auto json = inspected(folder / "run", {"--text", "0 1"});
+  const auto json = inspected(folder / "run", {"--text", "0 1"}).at("sample");
   const auto& first = json.at("layers").at(0).at("heads").at(0);
   for (size_t n = 0; n < 2; ++n) {  // no token occurs twice: nothing is all there is
-    CHECK(first.at("to").at(n) == -1);
-    CHECK(first.at("probability").at(n) == 1);
-    CHECK(first.at("entropy").at(n) == 0);
+    CHECK(unpacked(json, first.at("to"), 2)[n] == -1);
+    CHECK(unpacked(json, first.at("probability"), 2)[n] == 1);
+    CHECK(unpacked(json, first.at("entropy"), 2)[n] == 0);
   }
+  CHECK(json.at("layers").at(0).at("read").at(0) == false);
   CHECK(first.at("recall").at("recalled") == 0);
   // The second 0 finds the first: in the layer above it is that or nothing.
-  const auto second =
-      inspected(folder / "run", {"--text", "0 0"}).at("layers").at(1).at("heads").at(0);
-  CHECK(second.at("to").at(0) == -1);
-  CHECK(second.at("probability").at(0) == 1);
-  const double p = second.at("probability").at(1), entropy = second.at("entropy").at(1);
+  const auto above = inspected(folder / "run", {"--text", "0 0"}).at("sample");
+  const auto& second = above.at("layers").at(1).at("heads").at(0);
+  CHECK(unpacked(above, second.at("to"), 2)[0] == -1);
+  CHECK(unpacked(above, second.at("probability"), 2)[0] == 1);
+  const double p = unpacked(above, second.at("probability"), 2)[1],
+               entropy = unpacked(above, second.at("entropy"), 2)[1];
   CHECK(p < 1);
   CHECK(entropy == doctest::Approx(-p * std::log2(p) - (1 - p) * std::log2(1 - p)).epsilon(1e-3));
 }
@@ -224,17 +283,26 @@ TEST_CASE("inspect: a run of another version is refused with a sentence") {
   check_refused({"--run", run, "--json", folder / "x"}, 2, "width");
 }
 
-TEST_CASE("inspect: a model without pointers has curves and accuracies") {
+TEST_CASE("inspect: attention has its weights instead, a model that keeps a state neither") {
   const Folder folder;
-  const ProgramEnd train = gnomon_run(
-      words("train --model transformer --task copy --payload 2 --length 5 --width 8 --heads 1 "
-            "--feed-forward 8 --layers 1 --steps 2 --batch 2 --threads 1 --quiet --out",
-            folder / "run"));
-  REQUIRE_MESSAGE(train.code == 0, train.err);
-  const ProgramEnd e =
-      gnomon_run(words("inspect --batches 1 --run", folder / "run", "--out", folder / "page.html"));
-  CHECK(e.code == 0);
-  CHECK(e.out.find("no pointers") != std::string::npos);
+  for (const std::string model : {"transformer", "mamba"}) {
+    const std::string heads = model == "mamba" ? "" : " --heads 1";
+    const ProgramEnd train =
+        gnomon_run(words("train --task copy --payload 2 --length 5 --width 8 --feed-forward 8 "
+                         "--layers 1 --steps 2 --batch 2 --threads 1 --quiet --model " +
+                             model + heads + " --out",
+                         folder / model));
+    REQUIRE_MESSAGE(train.code == 0, train.err);
+    const ProgramEnd e = gnomon_run(words("inspect --batches 1 --run", folder / model, "--out",
+                                          folder / "page.html", "--png", folder / model + "-png"));
+    CHECK(e.code == 0);
+    const bool weighs = model == "transformer";
+    CHECK((e.out.find("neither pointers nor weights") == std::string::npos) == weighs);
+    const auto sample = inspected(folder / model).at("sample");
+    CHECK(sample.at("layers").at(0).contains("weights") == weighs);
+    CHECK(std::filesystem::exists(folder / model + "-png/map-1-1.png") == weighs);
+    CHECK(std::filesystem::exists(folder / model + "-png/chain.png") == weighs);
+  }
 }
 
 TEST_CASE("inspect: what does not go together, and what is missing") {

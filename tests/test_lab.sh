@@ -56,8 +56,7 @@ END
 
 # Opened again; a torn file is one sentence, and the lab goes on.
 browse "$common"'
-  const file = async name => new File([Uint8Array.from(atob(name === "config.ini" ? "'"$(base64 -w0 run/config.ini)"'" :
-    "'"$(base64 -w0 run/model.safetensors)"'"), c => c.charCodeAt(0))], name);
+  const file = async name => new File([await load("run/" + name)], name);
   const [config, model] = [await file("config.ini"), await file("model.safetensors")];
   await busy(() => openFiles([config, new File([model.slice(0, 1000)], "model.safetensors")]));
   say(byId("said").classList.contains("bad"), byId("said").textContent);
@@ -65,7 +64,7 @@ browse "$common"'
   say(byId("said").textContent);
   await busy(() => openFiles([config, model]));
   say(byId("said").classList.contains("bad"), right());
-' >said || fail "$(cat said)"
+' --files . >said || fail "$(cat said)"
 /usr/bin/python3 - <<'END'
 import json
 said = [json.loads(line) for line in open("said")]
@@ -73,3 +72,43 @@ assert said[0][0] is True and "model.safetensors" in said[0][1], said
 assert "model.safetensors is missing" in said[1][0], said
 assert said[2] == [False, said[2][1]] and said[2][1] >= 0.99, said
 END
+
+# What it shows of three models is what the program shows of them; and the same seed learns the same.
+small="--task copy --payload 8 --length 20 --layers 2 --width 16 --heads 2 --feed-forward 16 --batch 8"
+for model in pointer transformer mamba; do
+  "$gnomon" train --model $model $small --steps 50 --threads 1 --quiet --out $model >/dev/null
+  "$gnomon" inspect --run $model --batches 1 --length 20 --json $model.json >/dev/null
+  browse "$common"'
+    const files = ["config.ini", "model.safetensors"];
+    await lab.engine.put(await Promise.all(files.map(async name =>
+      ({name, bytes: await load("'$model'/" + name)}))));
+    await lab.engine.ask({do: "open"});
+    const {tokens, targets} = await lab.engine.ask({do: "sample", length: 20, seed: 1});
+    const scored = targets.flatMap((t, n) => t >= 0 ? [n] : []);
+    const off = {layers: [], heads: [], sources: []};
+    const sample = await lab.engine.ask({do: "inspect", tokens, scored, selection: "hard", off});
+    await keep("page.json", JSON.stringify(sample));
+    await lab.engine.ask({do: "new", options: "model = '$model'\n'"$(tr ' ' '\n' <<<"$small --steps 50" | sed 's/^--//' |
+      paste -d= - - | paste -sd'#' | sed 's/#/\\n/g')"'"});
+    for (let at = {}; !at.ended;) at = await lab.engine.ask({do: "train", milliseconds: 1000});
+    for (const {name, bytes} of await lab.engine.files()) await keep(name, bytes);
+  ' --files . >said || fail "$model: $(cat said)"
+  echo "test_lab: $model: $(/usr/bin/python3 "$here/compare_samples.py" $model.json page.json)" ||
+    fail "$model: the page shows another sample"
+  /usr/bin/python3 - $model <<'END'
+import json, sys
+import numpy
+def read(path):
+    file = open(path, "rb").read()
+    length = int.from_bytes(file[:8], "little")
+    header = json.loads(file[8:8 + length])
+    header.pop("__metadata__")
+    return {name: numpy.frombuffer(file[8 + length:][slice(*t["data_offsets"])], "<f4")
+            for name, t in header.items()}
+native, page = read(f"{sys.argv[1]}/model.safetensors"), read("model.safetensors")
+assert native.keys() == page.keys()
+off = max(abs(native[name] - page[name]).max() for name in native)
+assert off < 1e-3, f"{sys.argv[1]}: parameters differ by {off} after 50 steps"
+print(f"test_lab: {sys.argv[1]}: parameters within {off:.1g} of the program's after 50 steps")
+END
+done

@@ -53,6 +53,8 @@ TEST_CASE("output: a file that cannot be written fails before the work begins") 
         words("inspect --batches 1 --run", run(), "--json", bad),
         words("inspect --batches 1 --run", run(), "--out", bad),
         words("inspect --batches 1 --run", run(), "--json", folder / "fine", "--png", "/proc/none"),
+        words("inspect --batches 1 --run", run(), "--json", folder / "fine", "--svg", "/proc/none"),
+        words("inspect --batches 1 --run", run(), "--json", folder / "fine", "--pdf", "/proc/none"),
         words("bench --layers 1 --width 8 --heads 1 --models pointer --lengths 8 --csv", bad),
         words("bench --layers 1 --width 8 --heads 1 --models pointer --lengths 8 --json",
               folder.path())}) {
@@ -94,7 +96,8 @@ TEST_CASE("output: JSON goes to the standard output by any of its names, alone")
   const ProgramEnd inspected =
       shell("$gnomon inspect --batches 1 --run '" + run() + "' --text '0 1' --json -");
   check_ended(inspected, 0);
-  CHECK(parse_json(inspected.out, "-", {.bytes = 1 << 24, .depth = 8}).at("tokens").size() == 2);
+  const Json json = parse_json(inspected.out, "-", {.bytes = 1 << 24, .depth = 16});
+  CHECK(json.at("sample").at("N") == 2);
 }
 
 TEST_CASE("output: a reader that leaves ends the program in silence") {

@@ -68,7 +68,7 @@ TEST_CASE("watched: stopped, killed at random points and resumed, it ends in the
   const std::string options = kWatched +
                               "--steps 4000 --checkpoint-every 3 --watch loss --patience 3 "
                               "--patience-delta 0.05 --patience-from 60 "
-                              "--keep-last 2";
+                              "--keep-last 2 --snapshots 50";
   std::string once = options;
   once.erase(once.find("--steps 60 "), 11), once.erase(once.find("--checkpoint-every 7 "), 21);
   const ProgramEnd ended = gnomon_run(train(once, whole));
@@ -91,6 +91,11 @@ TEST_CASE("watched: stopped, killed at random points and resumed, it ends in the
   check_ended(last, 0);
   check_same_run(run, whole);
   CHECK(get(run + "/best.safetensors") == get(whole + "/best.safetensors"));
+  for (const size_t step : {2, 7, 15}) {  // of 4000 steps: ceil(4000 (i / 50)^2)
+    const std::string snapshot = fmt::format("/snapshot-{}.safetensors", step);
+    CHECK(get(run + snapshot) == get(whole + snapshot));
+    CHECK(metadata(run + snapshot, "step") == fmt::format("{}", step));
+  }
   std::vector<std::string> kept[2];
   for (const size_t i : {0, 1}) {
     for (const auto& entry : std::filesystem::directory_iterator(i ? run : whole))

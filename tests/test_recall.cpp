@@ -147,7 +147,7 @@ TEST_CASE("recall: refuses what would take hours") {
   const Index targets({1, Recall::kLongest + 1}, -1);
   recall.watch(context, targets);
   const Index offered = to.reshaped({1, Recall::kLongest + 1, 1, 1});
-  CHECK_THROWS_WITH_AS(context.watch({a, a, offered, offered, {}, to, {}}),
+  CHECK_THROWS_WITH_AS(context.watch({a, a, offered, offered, {}, to, to, {}, {}, {}}),
                        doctest::Contains("recall: tokens [B,N]: expected at most 65536 tokens"),
                        Error);
 }

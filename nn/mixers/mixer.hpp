@@ -93,6 +93,8 @@ class Mixer : public Module {
   virtual std::unique_ptr<State> state(size_t sequences) const = 0;
   /// Names of the types of candidate that a pointer can win by; empty for others.
   virtual std::vector<std::string> candidate_types() const { return {}; }
+  /// Names of the sources of candidates, which can be switched off.
+  virtual std::vector<std::string> candidate_sources() const { return {}; }
 };
 
 /// What a mixer is built for.

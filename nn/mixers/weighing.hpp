@@ -1,4 +1,4 @@
-// What a layer that weighs earlier tokens shows of it to those who measure (Context::watch_weights):
+// What a layer that weighs earlier tokens shows to those who measure (Context::watch_weights):
 //
 //   z[b,n,h,:] = sum over j <= n of w[b,h,n,j] v[b,j,h,:]       v, z [B,N,H C], C = D / H
 //

@@ -99,6 +99,12 @@ std::unique_ptr<State> PointerBlock::state(size_t sequences) const {
   return std::make_unique<Remembered>(sequences, gate_.width(), heads_, menu_.state(sequences));
 }
 
+std::vector<std::string> PointerBlock::candidate_sources() const {
+  std::vector<std::string> names;
+  for (const MenuEntry& entry : menu_.entries()) names.push_back(entry.name);
+  return names;
+}
+
 Var PointerBlock::encoded(const Var& a, const PreviousPointers& previous, const Context& context,
                           Remembered* state) const {
   const auto [B, N, D] = dims<3>(a.value(), "pointer: a [B,N,D]");

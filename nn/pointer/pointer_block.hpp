@@ -52,6 +52,7 @@ class PointerBlock final : public Mixer {
                    State* state) const override;
   std::unique_ptr<State> state(size_t sequences) const override;
   std::vector<std::string> candidate_types() const override { return menu_.types(); }
+  std::vector<std::string> candidate_sources() const override;
 
  private:
   struct Remembered;

@@ -37,6 +37,11 @@ function createMap(canvas, note, view) {
           cell(n, to, Math.max(0, Math.min(1, weight)), {kind: "weight", head});
       }
     context.globalAlpha = 1;
+    context.fillStyle = colour("--quiet"), context.font = `${11 * typeScale()}px sans-serif`;
+    for (const tick of d3.ticks(0, N, 6).filter(t => t < N && Number.isInteger(t))) {
+      context.fillText(String(tick), x(tick) + 2, box.height - 4);
+      if (tick) context.fillText(String(tick), 3, y(tick) + 11);
+    }
     context.strokeStyle = colour("--accent"), context.lineWidth = 2;
     context.strokeRect(0, y(token) - 2, box.width, tall + 4);
     note.textContent = explanation(data, view.state());

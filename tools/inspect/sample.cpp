@@ -45,10 +45,19 @@ std::pair<double, double> soft_choice(const real* logit, const int32_t* to, cons
 }
 
 /// The candidates of one head, with the parts of their logits.
-HeadMenu menu_of(const Pointing& seen, const LogitParts& parts, size_t h, size_t kept) {
+HeadMenu menu_of(const Pointing& seen, const LogitParts& parts, size_t h, size_t layers) {
   const size_t N = seen.to.shape()[1], H = seen.to.shape()[2], K = seen.types.size();
   const size_t G = seen.candidates.shape()[2];
+  std::vector<size_t> offered;
+  for (size_t k = 0; k < K; ++k)
+    for (size_t n = 0; n < N; ++n)
+      if (seen.candidates.row(n * G + (G == 1 ? 0 : h))[k] >= 0) {
+        offered.push_back(k);
+        break;
+      }
+  const size_t kept = kept_of(offered.size(), kMenusKept, N * H * layers);
   HeadMenu menu{.kept = kept,
+                .slots = offered.size(),
                 .slot = std::vector<int32_t>(N * kept, -1),
                 .to = std::vector<int32_t>(N * kept, -1),
                 .match = std::vector<double>(N * kept),
@@ -59,9 +68,8 @@ HeadMenu menu_of(const Pointing& seen, const LogitParts& parts, size_t h, size_t
     const size_t row = n * H + h;
     const int32_t* const to = seen.candidates.row(n * G + (G == 1 ? 0 : h));
     const real* const logit = seen.logits.row(row);
-    order.resize(K);
-    std::iota(order.begin(), order.end(), size_t{0});
-    if (kept < K) {
+    order = offered;
+    if (kept < offered.size()) {
       const auto won = static_cast<size_t>(seen.slot.data()[row]);
       std::erase_if(order, [&](size_t k) { return to[k] < 0; });
       const size_t shown = std::min(kept, order.size());
@@ -74,8 +82,9 @@ HeadMenu menu_of(const Pointing& seen, const LogitParts& parts, size_t h, size_t
     }
     for (size_t i = 0; i < order.size(); ++i) {
       const size_t k = order[i], at = n * kept + i;
+      menu.slot[at] = static_cast<int32_t>(k);
       if (to[k] < 0) continue;
-      menu.slot[at] = static_cast<int32_t>(k), menu.to[at] = to[k];
+      menu.to[at] = to[k];
       menu.match[at] = double{parts.match.row(row)[k]};
       menu.type[at] = double{parts.type.row(row)[k]};
       if (!parts.own.empty()) menu.own[at] = double{parts.own.row(row)[k]};
@@ -106,7 +115,7 @@ LayerMap layer_that_points(const Pointing& seen, double temperature, size_t laye
         if (seen.read.row(row)[k] >= 0) map.read[k] = true;
       }
     }
-    head.menu = menu_of(seen, parts, h, kept_of(K, kMenusKept, N * H * layers));
+    head.menu = menu_of(seen, parts, h, layers);
     map.heads.push_back(std::move(head));
   }
   const Array gate = seen.gate();

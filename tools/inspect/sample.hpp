@@ -22,11 +22,11 @@ struct HopStatistics {
 };
 HopStatistics hop_statistics(const std::vector<int32_t>& to);
 
-/// What one head chose from: `kept` candidates of each token, [N,kept] each. All K in the order of
-/// their slots; or, where that would be too much to show, the best of them, the winner first.
-/// Where a token has fewer, to and slot are -1.
+/// What one head chose from: `kept` candidates of each token, [N,kept] each. All that its slots
+/// ever offer, `slots` of K, in the order of their slots; or, where that would be too much to show,
+/// the best of them, the winner first. Where a token has no candidate there, to is -1.
 struct HeadMenu {
-  size_t kept = 0;
+  size_t kept = 0, slots = 0;
   std::vector<int32_t> slot, to;         ///< of K; the position that is offered
   std::vector<double> match, type, own;  ///< parts of the logit, as LogitParts
 };
@@ -55,9 +55,9 @@ struct HeadWeights {
 
 /// A layer that points has `heads`, one that weighs has `weights`, one that keeps a state neither.
 struct LayerMap {
-  size_t layer = 0;                     ///< counted from 1, as passes: a shared one counts again
-  std::vector<std::string> types = {};  ///< names of what a pointer can win by
-  std::vector<int32_t> slots = {};      ///< [K] the type of each slot of the menu
+  size_t layer = 0;                          ///< counted from 1, as passes: a shared one again
+  std::vector<std::string> types = {};       ///< names of what a pointer can win by
+  std::vector<int32_t> slots = {};           ///< [K] the type of each slot of the menu
   std::vector<bool> scored = {}, read = {};  ///< [K] by query . key? does its winner read anything?
   std::vector<HeadMap> heads = {};
   std::vector<double> gate = {};  ///< mean over the features of how far the gate is open
@@ -90,9 +90,9 @@ struct InspectedSample {
 
 constexpr size_t kLongestRecalled = 4096;  ///< tokens whose recall is counted: it is quadratic
 constexpr size_t kAnswersKept = 8;         ///< tokens shown at a scored position
-constexpr size_t kMenusKept = 600'000;    ///< candidates of a sample, before the worse are left out
-constexpr size_t kWeightsKept = 400'000;  ///< weights likewise
-constexpr size_t kFewestKept = 4;         ///< of a token and head, in any case
+constexpr size_t kMenusKept = 600'000;     ///< candidates of a sample, before the worst go
+constexpr size_t kWeightsKept = 400'000;   ///< weights likewise
+constexpr size_t kFewestKept = 4;          ///< of a token and head, in any case
 
 /// How the model reads the sample.
 struct Reading {

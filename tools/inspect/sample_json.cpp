@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "tools/inspect/packed.hpp"
 #include "tools/inspect/sample.hpp"
 
@@ -32,33 +30,29 @@ PackedJson recall_json(const Recall::Head& recall) {
           {"scored_chosen", recall.scored_chosen}};
 }
 
-/// Columns that no token has a candidate in are left out.
-PackedJson menu_json(const HeadMenu& menu, size_t K, NumberPack& pack) {
+PackedJson menu_json(const HeadMenu& menu, NumberPack& pack) {
   PackedJson columns = PackedJson::array();
   for (size_t i = 0; i < menu.kept; ++i) {
-    const std::vector<int32_t> to = column(menu.to, i, menu.kept);
-    if (std::ranges::all_of(to, [](int32_t j) { return j < 0; })) continue;
-    PackedJson one{
-        {"slot", menu.kept == K ? PackedJson(i) : pack.integers(column(menu.slot, i, menu.kept))},
-        {"to", pack.integers(to)},
-        {"match", pack.numbers(column(menu.match, i, menu.kept))},
-        {"type", pack.numbers(column(menu.type, i, menu.kept))}};
+    PackedJson one{{"slot", pack.integers(column(menu.slot, i, menu.kept))},
+                   {"to", pack.integers(column(menu.to, i, menu.kept))},
+                   {"match", pack.numbers(column(menu.match, i, menu.kept))},
+                   {"type", pack.numbers(column(menu.type, i, menu.kept))}};
     if (!menu.own.empty()) one["own"] = pack.numbers(column(menu.own, i, menu.kept));
     columns.push_back(std::move(one));
   }
-  return {{"kept", menu.kept}, {"columns", columns}};
+  return {{"kept", menu.kept}, {"slots", menu.slots}, {"columns", columns}};
 }
 
-PackedJson head_json(const HeadMap& head, size_t K, NumberPack& pack) {
+PackedJson head_json(const HeadMap& head, NumberPack& pack) {
   PackedJson json{{"to", pack.integers(head.to)},
                   {"type", pack.integers(head.type)},
                   {"score", pack.numbers(head.score)},
                   {"margin", pack.numbers(head.margin)}};
-  if (head.menu.kept > 0) {
+  if (!head.slot.empty()) {
     json["slot"] = pack.integers(head.slot);
     json["probability"] = pack.numbers(head.probability);
     json["entropy"] = pack.numbers(head.entropy);
-    json["menu"] = menu_json(head.menu, K, pack);
+    json["menu"] = menu_json(head.menu, pack);
   }
   json["hops"] = hops_json(head.hops);
   if (head.recall) json["recall"] = recall_json(*head.recall);
@@ -81,8 +75,7 @@ PackedJson layer_json(const LayerMap& layer, NumberPack& pack) {
       json["slots"] = layer.slots, json["scored"] = layer.scored, json["read"] = layer.read;
       json["gate"] = pack.numbers(layer.gate);
     }
-    for (const HeadMap& head : layer.heads)
-      json["heads"].push_back(head_json(head, layer.slots.size(), pack));
+    for (const HeadMap& head : layer.heads) json["heads"].push_back(head_json(head, pack));
   }
   for (const HeadWeights& head : layer.weights) json["weights"].push_back(weights_json(head, pack));
   return json;

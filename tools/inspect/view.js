@@ -178,10 +178,11 @@ function createView(root, sample, hooks = {}) {
     choice(layers, data.layers.length, chosen.layer, "layer");
     choice(heads, data.heads(chosen.layer), chosen.head, "head");
     why.textContent = explanation(data, chosen);
+    root.classList.toggle("plain", data.layers.every((_, l) => data.kind(l) === "state"));
+    if (!root.clientWidth) return;  // hidden: redraw() when it is seen
     strip.draw(data, chosen);
     drawnTree.draw(data, chosen);
     drawnMenu.draw(data, chosen);
-    root.classList.toggle("plain", data.layers.every((_, l) => data.kind(l) === "state"));
   }
   function show(json) {
     const first = data === null;

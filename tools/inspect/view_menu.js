@@ -94,8 +94,8 @@ function createMenu(element, choose) {
     const parts = ["match", "type", "own"].filter(p => p !== "own" || all.some(c => c.own));
     for (const p of parts) legend.append(made("i", "key part " + p), kPartNames[p] + " ");
     legend.append(made("b", "key sum"), "sum, soft share");
-    const head = data.layers[now.layer].heads[now.head], K = data.layers[now.layer].slots.length;
-    if (head.menu.kept < K) legend.append(`; the best ${head.menu.kept} of ${K}`);
+    const {kept, slots} = data.layers[now.layer].heads[now.head].menu;
+    if (kept < slots) legend.append(`; the best ${kept} of ${slots}`);
     let low = 0, high = 0;
     const list = all.map(c => {
       let up = 0, down = 0;

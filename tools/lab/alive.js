@@ -2,10 +2,10 @@
 // of the model are switched off, and everything that is drawn is what the model then does.
 "use strict";
 
-/// createAlive(element, engine, {changed}) -> {draw(length, seed), set(tokens, scored), look(), off(),
-/// end()}; `changed` is called after every look. look() may be called as often as one likes: while
+/// createAlive(element, engine, facts, changed) -> {draw(length, seed), set(tokens, scored), look(),
+/// off(), end()}; `facts` are what the engine said of its run, `changed` is called after every look. look() may be called as often as one likes: while
 /// one is under way, only the last of those that wait is carried out.
-function createAlive(root, engine, {changed = () => {}} = {}) {
+function createAlive(root, engine, facts, changed = () => {}) {
   const bar = made("div", "alive-bar"), switches = made("div", "alive-switches"), place = made("div");
   const told = made("p", "alive-told");
   told.setAttribute("role", "status");
@@ -53,7 +53,7 @@ function createAlive(root, engine, {changed = () => {}} = {}) {
       const heads = (layer.heads || layer.weights || []).length;
       if (heads > 1)
         for (let h = 0; h < heads; ++h) group.append(tick(`head ${h + 1}`, "heads", [l, h]));
-      for (const source of new Set((layer.types || []).map(sourceOf)))
+      for (const source of facts.sources[l] || [])
         group.append(tick(source, "sources", [l, source]));
       switches.append(group);
     });
@@ -105,6 +105,6 @@ function createAlive(root, engine, {changed = () => {}} = {}) {
     scored = sample.targets.flatMap((target, n) => target >= 0 ? [n] : []);
     return look();
   }
-  return {draw, set, look, off: () => off, tokens: () => [...tokens], view: () => view,
+  return {draw, set, look, off: () => off, tokens: () => [...tokens], scored: () => [...scored], view: () => view,
           end: () => root.replaceChildren()};
 }

@@ -137,13 +137,18 @@ Answer described(Run& run) {
   const Task& task = run.task();
   std::vector<int32_t> all(std::min<size_t>(task.vocabulary(), 4096));
   for (size_t t = 0; t < all.size(); ++t) all[t] = static_cast<int32_t>(t);
+  const Encoder& encoder = run.model().encoder();
+  Answer sources = Answer::array();  // of each layer
+  for (size_t l = 0; l < encoder.layers(); ++l)
+    sources.push_back(encoder.mixer(l).candidate_sources());
   return {{"model", run.experiment().names.model},
           {"task", run.experiment().names.task},
           {"parameters", run.model().parameter_count()},
           {"length", run.experiment().training.length},
           {"steps", run.experiment().training.steps},
           {"step", run.steps()},
-          {"layers", run.model().encoder().layers()},
+          {"layers", encoder.layers()},
+          {"sources", sources},
           {"vocabulary", spelled(task, all)},
           {"config", read_file(std::string(kRun) + "/config.ini", kLargestConfig)}};
 }

@@ -7,31 +7,22 @@ const Engine = {
   /// Is it in this page at all?
   there: () => Boolean(document.getElementById("engine-wasm")?.textContent.trim()),
 
-  async unpacked(id) {
-    const packed = "data:application/gzip;base64," + document.getElementById(id).textContent.trim();
-    const bytes = Uint8Array.from(atob(packed.slice(packed.indexOf(",") + 1)), c => c.charCodeAt(0));
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-    return new Response(stream).arrayBuffer();
-  },
-
   /// A new one, with a model of its own. Throws Error: a sentence.
   async start() {
     if (typeof WebAssembly !== "object" || typeof DecompressionStream !== "function")
       throw new Error("this browser cannot run the engine: it has no WebAssembly");
-    const [script, wasm] =
-      await Promise.all([Engine.unpacked("engine-script"), Engine.unpacked("engine-wasm")]);
-    const code = new Blob([script, "\n", document.getElementById("engine-worker").textContent],
-                          {type: "text/javascript"});
+    const text = id => document.getElementById(id).textContent.trim();
+    const code = new Blob([text("engine-worker")], {type: "text/javascript"});
     const url = URL.createObjectURL(code), worker = new Worker(url), waiting = new Map();
     let next = 0;
-    const send = (message, transfer = []) => new Promise((resolve, reject) => {
+    const send = message => new Promise((resolve, reject) => {
       waiting.set(next, {resolve, reject});
-      worker.postMessage({id: next++, ...message}, transfer);
+      worker.postMessage({id: next++, ...message});
     });
     await new Promise((resolve, reject) => {
       worker.onmessage = ({data}) => data.ready ? resolve() : reject(new Error(data.error));
       worker.onerror = event => reject(new Error("the engine did not start: " + event.message));
-      worker.postMessage({wasm}, [wasm]);
+      worker.postMessage({script: text("engine-script"), wasm: text("engine-wasm")});
     });
     URL.revokeObjectURL(url);
     worker.onmessage = ({data}) => {

@@ -66,10 +66,14 @@ async function make() {
 /// The sequence below, of the run's task; another run gets another view.
 async function newSample() {
   if (lab.alive) lab.alive.end();
-  lab.alive = createAlive(byId("look"), lab.engine, {changed: () => {
+  lab.alive = createAlive(byId("look"), lab.engine, lab.facts, () => {
     lab.off = lab.alive.off();
+    const tokens = String(lab.alive.tokens());
+    if (lab.other && tokens !== lab.shown)
+      lab.other.alive.set(lab.alive.tokens(), lab.alive.scored());
+    lab.shown = tokens;
     changed();
-  }});
+  });
   await lab.alive.draw(lab.facts.length, 1);
 }
 
@@ -145,14 +149,19 @@ async function download() {
   say("run.tar: unpack it, then gnomon eval --run run");
 }
 
-/// A run directory's files, dropped or chosen.
-async function openFiles(list) {
+async function filesOf(list) {
   const files = [];
   for (const file of list)
     files.push({name: file.name, bytes: new Uint8Array(await file.arrayBuffer())});
   for (const name of ["config.ini", "model.safetensors"])
     if (!files.some(file => file.name === name))
       throw new Error(`open: expected config.ini and model.safetensors of a run, ${name} is missing`);
+  return files;
+}
+
+/// A run directory's files, dropped or chosen.
+async function openFiles(list) {
+  const files = await filesOf(list);
   await lab.engine.put(files);
   begun({...await lab.engine.ask({do: "open"}), opened: true});
   lab.ended = true;
@@ -164,6 +173,26 @@ async function openFiles(list) {
   await newSample();
   draw();
   say(`opened: hard pointers ${(100 * lab.judged[0].accuracy).toFixed(1)} % at length ${lab.facts.length}`);
+}
+
+/// Another run, on the same sequence as the one above.
+async function openBeside(list) {
+  if (!lab.facts) throw new Error("beside: expected a run above, to compare with");
+  const files = await filesOf(list);
+  if (lab.other) lab.other.engine.end();
+  lab.other = null;
+  const engine = await Engine.start();
+  await engine.put(files);
+  const facts = await engine.ask({do: "open"});
+  if (facts.task !== lab.facts.task || facts.vocabulary.length !== lab.facts.vocabulary.length) {
+    engine.end();
+    throw new Error(`beside: expected a run of ${lab.facts.task} with ${lab.facts.vocabulary.length} ` +
+                    `tokens, got ${facts.task} with ${facts.vocabulary.length}`);
+  }
+  byId("beside").hidden = false;
+  lab.other = {engine, alive: createAlive(byId("beside"), engine, facts)};
+  await lab.other.alive.set(lab.alive.tokens(), lab.alive.scored());
+  say(`beside: ${facts.model} on ${facts.task}, ${facts.parameters.toLocaleString("en")} parameters`);
 }
 
 /// The lines of metrics.jsonl that can be read.
@@ -217,6 +246,7 @@ async function startLab() {
   byId("download").onclick = () => busy(download);
   byId("judge").onclick = () => busy(judgeLengths);
   byId("open").onchange = () => busy(() => openFiles([...byId("open").files]));
+  byId("other").onchange = () => busy(() => openBeside([...byId("other").files]));
   document.body.addEventListener("dragover", event => event.preventDefault());
   document.body.addEventListener("drop", event => {
     event.preventDefault();

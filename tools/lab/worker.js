@@ -1,13 +1,28 @@
-// In a worker of the page, behind the engine's own script (engine.js): requests in, answers out.
+// The engine in a worker of the page: requests in, answers out.
 //
 //   {id, request: {do: ...}}             -> {id, answer}          see engine.cpp
 //   {id, put: [{name, bytes}]}           -> {id, answer: {}}      files into the folder /run
 //   {id, get: true}                      -> {id, answer: [{name, bytes}]}   all that is in it
 //
-// The first message is {wasm: bytes}; it is answered by {ready: true} or {error: a sentence}.
+// The first message is {script, wasm}, what emscripten made, compressed, as base64; it is answered by
+// {ready: true} or {error: a sentence}.
 "use strict";
 
 let engine = null;
+
+/// The bytes of a gzip file in base64.
+async function unpacked(text) {
+  const raw = atob(text), bytes = new Uint8Array(raw.length);
+  for (let i = 0; i < raw.length; ++i) bytes[i] = raw.charCodeAt(i);
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
+}
+
+async function start({script, wasm}) {
+  const code = URL.createObjectURL(new Blob([await unpacked(script)], {type: "text/javascript"}));
+  importScripts(code);
+  URL.revokeObjectURL(code);
+  engine = await gnomonEngine({wasmBinary: await unpacked(wasm), print: () => {}, printErr: () => {}});
+}
 
 function call(request) {
   const text = JSON.stringify(request);
@@ -46,7 +61,7 @@ function answered({request, put: files, get: wanted}) {
 onmessage = async ({data}) => {
   if (data.wasm) {
     try {
-      engine = await gnomonEngine({wasmBinary: data.wasm, print: () => {}, printErr: () => {}});
+      await start(data);
       postMessage({ready: true});
     } catch (error) {
       postMessage({error: "this browser cannot run the engine (it needs WebAssembly with SIMD): " +

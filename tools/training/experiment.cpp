@@ -53,6 +53,8 @@ void TrainingConfig::declare(Fields& f, const std::string& length_meaning) {
   f.integer("checkpoint-every", checkpoint_every, 1, kMany, "steps between checkpoints");
   f.integer("keep-last", keep_last, 0, 1'000'000,
             "also keeps so many of the last ones, as checkpoint-STEP.safetensors");
+  f.integer("snapshots", snapshots, 0, 1000,
+            "models kept over the training, more of them early, as snapshot-STEP.safetensors");
   schedule.declare(f);
   adamw.declare(f);
 }

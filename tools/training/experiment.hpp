@@ -29,7 +29,7 @@ struct TrainingConfig {
   double clip = 1;
   bool shuffle_targets = false;
   size_t log_every = 0;  // 0: about 200 lines in all
-  size_t checkpoint_every = 250, keep_last = 0;
+  size_t checkpoint_every = 250, keep_last = 0, snapshots = 0;
   ScheduleConfig schedule;
   AdamWConfig adamw;
   TemperatureConfig temperature;

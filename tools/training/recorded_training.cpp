@@ -34,6 +34,14 @@ void add_validations(Line& line, const std::vector<Evaluation>& found) {
   }
 }
 
+/// Snapshot i = 1 .. n of S steps is that of step ceil(S (i / n)^2): most is learned early.
+bool is_snapshot(const TrainingConfig& training, size_t step) {
+  const size_t n = training.snapshots, S = training.steps;
+  for (size_t i = 1; i <= n; ++i)
+    if (step == (S * i * i + n * n - 1) / (n * n)) return true;
+  return false;
+}
+
 }  // namespace
 
 std::vector<Evaluation> validate(Trainer& trainer, size_t batches) {
@@ -108,6 +116,7 @@ void RecordedTraining::count(size_t tokens, double seconds) {
 void RecordedTraining::write(const StepReport& report, bool logged, bool validated) {
   const bool best = logged && log(report, validated);
   if (best) directory_->save_best(trainer_, state_);
+  if (is_snapshot(training_, report.step)) directory_->save_snapshot(trainer_, state_);
   if (ended() || report.step % training_.checkpoint_every == 0)
     directory_->save(trainer_, state_, true);
 }

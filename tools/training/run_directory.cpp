@@ -72,9 +72,9 @@ void expect_same(const Metadata& metadata, const std::string& config, const Task
       fail(Fault::data, "{}: {} is not the one that it was trained with", file, name);
 }
 
-/// N of "checkpoint-N.safetensors"; 0: another file.
-size_t kept_step(const fs::path& path) {
-  const std::string name = path.filename().string(), begin = "checkpoint-", end = ".safetensors";
+/// N of "BEGIN-N.safetensors"; 0: another file.
+size_t numbered(const fs::path& path, const std::string& begin) {
+  const std::string name = path.filename().string(), end = ".safetensors";
   if (!name.starts_with(begin) || !name.ends_with(end)) return 0;
   const std::string digits = name.substr(begin.size(), name.size() - begin.size() - end.size());
   if (digits.empty() || digits.size() > 9 || digits.find_first_not_of("0123456789") != digits.npos)
@@ -233,7 +233,8 @@ void RunDirectory::keep_last(size_t count, size_t step) const {
   std::vector<std::pair<size_t, fs::path>> found;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(path_, error))
-    if (const size_t of = kept_step(entry.path()); of > 0) found.emplace_back(of, entry.path());
+    if (const size_t of = numbered(entry.path(), "checkpoint-"); of > 0)
+      found.emplace_back(of, entry.path());
   std::sort(found.rbegin(), found.rend());
   size_t kept = 0;
   for (const auto& [of, path] : found)
@@ -242,6 +243,21 @@ void RunDirectory::keep_last(size_t count, size_t step) const {
 
 void RunDirectory::save_best(Trainer& trainer, const RunState& state) {
   save_parameters(file("best.safetensors"), trainer.model().parameters(), metadata(trainer, state));
+}
+
+void RunDirectory::save_snapshot(Trainer& trainer, const RunState& state) {
+  save_parameters(file(fmt::format("snapshot-{}.safetensors", trainer.steps())),
+                  trainer.model().parameters(), metadata(trainer, state));
+}
+
+std::vector<std::pair<size_t, std::string>> snapshots_of(const std::string& run) {
+  std::vector<std::pair<size_t, std::string>> found;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(run, error))
+    if (const size_t step = numbered(entry.path(), "snapshot-"); step > 0)
+      found.emplace_back(step, entry.path().string());
+  std::sort(found.begin(), found.end());
+  return found;
 }
 
 void RunDirectory::export_model(Trainer& trainer, const RunState& state) const {

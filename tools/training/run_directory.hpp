@@ -7,6 +7,7 @@
 //   model.safetensors        the parameters alone, exported from the checkpoint, for everybody else
 //   best.safetensors         those of the best validation, where there are validations
 //   checkpoint-STEP.safetensors   the last few checkpoints, with --keep-last
+//   snapshot-STEP.safetensors     parameters on the way, with --snapshots
 //   start.safetensors        what --from or --continue brought: written before the first checkpoint
 //   continued.json           of which run and step --continue took it
 //
@@ -45,6 +46,8 @@ class RunDirectory {
   /// `regular`: it is kept as one of the last few, too. Throws Error(Fault::io),
   /// Error(Fault::diverged): the checkpoint before is then untouched.
   void save(Trainer& trainer, const RunState& state, bool regular);
+  /// The parameters as they are now, for looking back. Throws as save_best().
+  void save_snapshot(Trainer& trainer, const RunState& state);
   /// Throws Error(Fault::io), Error(Fault::diverged).
   void save_best(Trainer& trainer, const RunState& state);
   /// Appends to metrics.jsonl.
@@ -77,6 +80,9 @@ class RunDirectory {
 NamedArrays everything(Trainer& trainer);
 /// Of a checkpoint's metadata. Throws Error(Fault::data).
 size_t step_of(const Metadata& metadata, const std::string& file);
+
+/// The snapshots of a run: steps, ascending, and files.
+std::vector<std::pair<size_t, std::string>> snapshots_of(const std::string& run);
 
 /// The file that --checkpoint names of a run: last, best, or a file of its own (here or there).
 /// Throws Error(Fault::option) for the best of a run that has none, and for no such file.
