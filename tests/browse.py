@@ -27,7 +27,8 @@ DRIVER = """
   const home = "http://127.0.0.1:@PORT@/";
   const post = (path, body) => fetch(home + path, {method: "POST", body, mode: "no-cors"});
   const said = [], say = (...all) => said.push(all);
-  const load = async name => new Uint8Array(await (await fetch(home + "file/" + name)).arrayBuffer());
+  const load = async name =>
+    new Uint8Array(await (await fetch(home + "file/" + name)).arrayBuffer());
   const keep = (name, bytes) => post("file/" + name, bytes);
   const sleep = time => new Promise(resolve => setTimeout(resolve, time));
   const longest = [0];

@@ -1,6 +1,7 @@
-"""compare_samples.py A.json B.json: two samples as sample_json() writes them (or what `gnomon inspect
---json` writes, which holds one) show the same model: the same tokens, pointers, candidates and
-answers, logits, weights and probabilities within 1e-3. Prints how many of each were compared."""
+"""compare_samples.py A.json B.json: two samples as sample_json() writes them (or what
+`gnomon inspect --json` writes, which holds one) show the same model: the same tokens, pointers,
+candidates and answers; logits, weights and probabilities within 1e-3. Prints how many of each were
+compared."""
 
 import base64
 import collections
