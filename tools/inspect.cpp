@@ -1,4 +1,6 @@
 // gnomon inspect: a run as a page that shows where every token points, as PNG files, or as JSON.
+#include <filesystem>
+
 #include "tools/commands.hpp"
 #include "tools/engine.hpp"
 #include "tools/inspect/figures.hpp"
@@ -6,6 +8,7 @@
 #include "tools/opened_run.hpp"
 #include "tools/output.hpp"
 #include "tools/spelling.hpp"
+#include "tools/training/run_directory.hpp"
 
 namespace gnomon {
 namespace {
@@ -13,6 +16,7 @@ namespace {
 constexpr const char* kInspectUsage =
     "usage: gnomon inspect --run DIR --out report.html [options]\n"
     "Shows how a run learned, how well it answers, and on one sequence where every token points.\n";
+constexpr size_t kLargestCarried = size_t{1} << 20;  // bytes of a model that a page carries
 constexpr size_t kLongestMeasured = 65536;  // tokens a batch, of the lengths tried by default
 
 struct InspectConfig {
@@ -162,6 +166,14 @@ Exit inspect(const Words& words) {
     inspection.accuracy.push_back(evaluate_at(*model, task, length, plan, [](auto&) {}));
   }
   inspection.sample = inspect_sample(*model, task, sample, training.temperature.last());
+  for (const auto& [step, file] : snapshots_of(config.run)) {
+    const auto before = load_model(config.run, file, *experiment);
+    inspection.snapshots.emplace_back(
+        step, inspect_sample(*before, task, sample, training.temperature.last()));
+  }
+  if (const std::string file = checkpoint_file(config.run, config.checkpoint);
+      page.wanted() && std::filesystem::file_size(file) <= kLargestCarried)
+    inspection.model_file = read_file(file, kLargestCarried);
 
   hand_out("", {{json, [&] { return inspection_json(inspection) + "\n"; }},
                 {page, [&] { return inspection_page(inspection); }}});

@@ -9,9 +9,6 @@
 
 GNOMON_EMBED(gnomon_lab_html, "/tools/lab/lab.html");
 GNOMON_EMBED(gnomon_lab_css, "/tools/lab/lab.css");
-GNOMON_EMBED(gnomon_lab_worker, "/tools/lab/worker.js");
-GNOMON_EMBED(gnomon_lab_engine, "/tools/lab/engine.js");
-GNOMON_EMBED(gnomon_lab_alive, "/tools/lab/alive.js");
 GNOMON_EMBED(gnomon_lab_tar, "/tools/lab/tar.js");
 GNOMON_EMBED(gnomon_lab_plot, "/tools/lab/plot.js");
 GNOMON_EMBED(gnomon_lab_recipes, "/tools/lab/recipes.js");
@@ -34,11 +31,9 @@ struct LabConfig {
 };
 
 std::string lab_page(const PackedEngine& engine) {
-  std::string js = view_script();
+  std::string js = view_script() + engine_script();
   for (const std::string& part :
-       {std::string(GNOMON_EMBEDDED(gnomon_lab_engine)),
-        std::string(GNOMON_EMBEDDED(gnomon_lab_alive)),
-        std::string(GNOMON_EMBEDDED(gnomon_lab_tar)), std::string(GNOMON_EMBEDDED(gnomon_lab_plot)),
+       {std::string(GNOMON_EMBEDDED(gnomon_lab_tar)), std::string(GNOMON_EMBEDDED(gnomon_lab_plot)),
         std::string(GNOMON_EMBEDDED(gnomon_lab_recipes)),
         std::string(GNOMON_EMBEDDED(gnomon_lab_lessons)),
         std::string(GNOMON_EMBEDDED(gnomon_lab_js))})
@@ -47,7 +42,7 @@ std::string lab_page(const PackedEngine& engine) {
                 {{"css", view_style() + std::string(GNOMON_EMBEDDED(gnomon_lab_css))},
                  {"engine-script", engine.script},
                  {"engine-wasm", engine.wasm},
-                 {"worker", {GNOMON_EMBEDDED(gnomon_lab_worker)}},
+                 {"worker", engine_worker()},
                  {"d3", {GNOMON_EMBEDDED(gnomon_lab_d3)}},
                  {"js", js}});
 }

@@ -80,7 +80,12 @@ std::string inspection_json(const Inspection& inspection) {
   // A path may hold bytes that are no text.
   std::string text = json.dump(-1, ' ', false, Ordered::error_handler_t::replace);
   text.pop_back();
-  return text + ",\"sample\":" + sample_json(inspection.sample) + "}";
+  text += ",\"sample\":" + sample_json(inspection.sample) + ",\"snapshots\":[";
+  for (const auto& [step, sample] : inspection.snapshots)
+    text += fmt::format("{}{{\"step\":{},\"sample\":{}}}",
+                        step == inspection.snapshots.front().first ? "" : ",", step,
+                        sample_json(sample));
+  return text + "]}";
 }
 
 }  // namespace gnomon

@@ -15,6 +15,9 @@ struct Inspection {
   std::vector<Evaluation> accuracy = {};
   bool exact = true;  ///< whether whole sequences can be right: not those of text
   InspectedSample sample = {};
+  /// What the run was on the way, on the same sample: steps, ascending.
+  std::vector<std::pair<size_t, InspectedSample>> snapshots = {};
+  std::string model_file = {};  ///< bytes of its safetensors, for a page that is alive; empty: not
 };
 
 constexpr size_t kLongestSample = 16384;  ///< tokens that a report can hold

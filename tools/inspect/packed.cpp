@@ -17,6 +17,8 @@ void append(std::string& bytes, uint32_t number, size_t count) {
   for (size_t i = 0; i < count; ++i) bytes += static_cast<char>(number >> (8 * i) & 255);
 }
 
+}  // namespace
+
 std::string base64(std::string_view bytes) {
   constexpr std::string_view kDigits =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -30,8 +32,6 @@ std::string base64(std::string_view bytes) {
   }
   return text;
 }
-
-}  // namespace
 
 nlohmann::ordered_json rounded(double x) {
   if (!std::isfinite(x)) return nullptr;

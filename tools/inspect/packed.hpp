@@ -12,10 +12,14 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
 namespace gnomon {
+
+/// RFC 4648, with padding.
+std::string base64(std::string_view bytes);
 
 /// Four significant digits: more make a file large and tell nobody anything. null: not finite.
 nlohmann::ordered_json rounded(double x);

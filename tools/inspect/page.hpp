@@ -11,6 +11,10 @@ std::string inspection_page(const Inspection& inspection);
 std::string view_script();
 /// Its CSS.
 std::string view_style();
+/// The page's side of the engine, Engine and createAlive() of tools/lab/, after the view's scripts;
+/// and what runs in its worker.
+std::string engine_script();
+std::string engine_worker();
 
 /// Text as HTML shows it, with nothing in it that could be markup.
 std::string escaped_html(const std::string& text);

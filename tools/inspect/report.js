@@ -4,7 +4,7 @@
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const byId = id => document.getElementById(id);
-const kTabs = ["sample", "map", "learning", "numbers", "run"];
+const kTabs = ["sample", "live", "map", "learning", "numbers", "run"];
 let tab = "sample", map = null, shown = "";
 
 /// #token=21&layer=3&head=1&root=44&view=sample: numbers as they are read on the page.
@@ -28,7 +28,8 @@ function follow() {
   for (const [name, of] of [["token", 0], ["layer", 1], ["head", 1], ["root", 0], ["span", 0]])
     if (whole(name) !== undefined) change[name] = whole(name) - of;
   enlarge(said.get("large") === "1");
-  if (kTabs.includes(said.get("view"))) open(said.get("view"));
+  if (kTabs.includes(said.get("view")) && !byId("tab-" + said.get("view")).hidden)
+    open(said.get("view"));
   view.choose(change);
 }
 
@@ -41,6 +42,8 @@ function open(name) {
   }
   if (name === "sample") view.redraw();
   if (name === "map") map.draw();
+  if (name === "live") live.start(view.data());
+  byId("snapshots").hidden = name !== "sample" || !data.snapshots.length;
   remember();
 }
 
@@ -61,6 +64,8 @@ const view = createView(byId("sample"), data.sample, {onState: () => {
   if (tab === "map") map.draw();
   remember();
 }});
+byId("tab-live").hidden = !live.there();
+snapshotSlider(data, view);
 map = createMap(byId("heat"), byId("map-note"), view);
 curve(view.side, data.metrics, "loss", "loss in nats, by step", {logY: true});
 byLength(view.side, data.accuracy);
@@ -90,7 +95,8 @@ for (const name of kTabs) byId("tab-" + name).addEventListener("click", () => op
 byId("tabs").addEventListener("keydown", event => {
   const by = {ArrowLeft: -1, ArrowRight: 1}[event.key];
   if (!by) return;
-  const next = kTabs[(kTabs.indexOf(tab) + by + kTabs.length) % kTabs.length];
+  const there = kTabs.filter(name => !byId("tab-" + name).hidden);
+  const next = there[(there.indexOf(tab) + by + there.length) % there.length];
   open(next);
   byId("tab-" + next).focus();
 });
