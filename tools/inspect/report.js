@@ -40,6 +40,7 @@ function open(name) {
     byId("tab-" + t).setAttribute("aria-selected", String(t === name));
     byId("tab-" + t).tabIndex = t === name ? 0 : -1;
   }
+  byId(name === "map" ? "map" : "sample").prepend(view.bar);
   if (name === "sample") view.redraw();
   if (name === "map") map.draw();
   if (name === "live") live.start(view.data());
@@ -54,7 +55,8 @@ function enlarge(large) {
 
 // ---- the first screen ----
 byId("summary").textContent = `${data.run}: ${data.model} on ${data.task}, ` +
-  `${data.parameters.toLocaleString("en")} parameters; ${data.sample.N.toLocaleString("en")} tokens`;
+  `${data.parameters.toLocaleString("en")} parameters; ` +
+  `${data.sample.N.toLocaleString("en")} tokens`;
 byId("config").textContent = data.config;
 byId("remarks").textContent = data.remarks.join(" ");
 byId("remarks").hidden = !data.remarks.length;

@@ -33,7 +33,8 @@ function chart(parent, caption, lines, {logX = false, logY = false, top = null} 
   const svg = figure.append("svg").attr("viewBox", `0 0 ${width} ${height}`)
     .attr("role", "img").attr("aria-label", caption);
   svg.append("g").attr("transform", `translate(0,${height - below})`)
-    .call((logX ? d3.axisBottom(x).tickValues(lines[0].x).tickFormat(n => d3.format(n < 1e5 ? "," : "~s")(n))
+    .call((logX ? d3.axisBottom(x).tickValues(lines[0].x)
+                    .tickFormat(n => d3.format(n < 1e5 ? "," : "~s")(n))
                 : d3.axisBottom(x).ticks(5, "~s")).tickSizeOuter(0));
   svg.append("g").attr("transform", `translate(${left},0)`)
     .call(d3.axisLeft(y).ticks(4, top === 1 ? ".0%" : logY ? "~g" : "~s").tickSizeOuter(0));

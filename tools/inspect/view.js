@@ -7,13 +7,14 @@
 //   view.state()             {root, token, layer, head, span}: what is chosen
 //   view.redraw()            after a change of size or colours
 //   view.side                an element beside the menu, for the page's own
+//   view.bar                 the controls: may stand elsewhere for a while
 //   view.data()              the SampleData that is shown
 //
 //   hooks, all of which may be left out
 //   onState(state)           something else was chosen
-//   onSequence(tokens)       the user edited the sequence: numbers of tokens. With this hook, typing
-//                            a symbol on the sequence replaces the token, Delete removes it, and
-//                            Insert doubles it
+//   onSequence(tokens)       the user edited the sequence: numbers of tokens. With this hook,
+//                            typing a symbol on the sequence replaces the token, Delete removes
+//                            it, and Insert doubles it; the page then calls show()
 //   switches                 [{name, label, value, values}]: a choice of values, or without them
 //                            a tick; drawn beside the controls
 //   onSwitches(values)       {name: value} of all switches, after one was changed
@@ -77,13 +78,14 @@ function createView(root, sample, hooks = {}) {
   const switches = made("span", "view-switches");
   const bar = made("div", "view-bar",
     made("span", "view-group", "token ", input,
-         step("◀", "the token before", () => move(-1)), step("▶", "the token after", () => move(1))),
+         step("◀", "the token before", () => move(-1)),
+         step("▶", "the token after", () => move(1))),
     made("span", "view-group", "layer ", layers), made("span", "view-group", "head ", heads),
     made("span", "view-group", step("↵", "to what it reads (Enter)", follow),
          step("⌫", "back (Backspace)", back), step("−", "more tokens at once", () => zoom(1.5)),
          step("+", "fewer tokens at once", () => zoom(1 / 1.5)),
          step("?", "the keys", () => keys.showModal())),
-    switches);
+    switches, keys);
   const sequence = made("div", "view-sequence");
   sequence.tabIndex = 0;
   sequence.setAttribute("role", "group");
@@ -93,7 +95,7 @@ function createView(root, sample, hooks = {}) {
   const tree = made("section", "view-tree"), menu = made("section", "view-menu");
   const side = made("section", "view-side");
   root.classList.add("view");
-  root.replaceChildren(bar, sequence, why, made("div", "view-panels", tree, menu, side), keys);
+  root.replaceChildren(bar, sequence, why, made("div", "view-panels", tree, menu, side));
   const strip = createStrip(sequence, choose), drawnTree = createTree(tree, choose);
   const drawnMenu = createMenu(menu, choose);
 
@@ -199,7 +201,8 @@ function createView(root, sample, hooks = {}) {
     control.name = name;
     if (values) values.forEach(v => control.append(new Option(v, v, false, v === value)));
     else control.type = "checkbox", control.checked = value;
-    switches.append(made("label", "", ...(values ? [label + " ", control] : [control, " " + label])));
+    const words = values ? [label + " ", control] : [control, " " + label];
+    switches.append(made("label", "", ...words));
   }
   switches.addEventListener("change", () => {
     const controls = [...switches.querySelectorAll("input, select")];
@@ -207,5 +210,5 @@ function createView(root, sample, hooks = {}) {
     if (hooks.onSwitches) hooks.onSwitches(Object.fromEntries(controls.map(c => [c.name, of(c)])));
   });
   show(sample);
-  return {show, choose, side, state: () => ({...chosen}), redraw: draw, data: () => data};
+  return {show, choose, side, bar, state: () => ({...chosen}), redraw: draw, data: () => data};
 }

@@ -1,5 +1,5 @@
-// One sample, as sample_json() of tools/inspect/sample.hpp writes it, unpacked when it is asked for;
-// and the chain of a token as a tree (tools/inspect/chain.hpp). Nothing here draws.
+// One sample, as sample_json() of tools/inspect/sample.hpp writes it, unpacked when it is asked
+// for; and the chain of a token as a tree (tools/inspect/chain.hpp). Nothing here draws.
 "use strict";
 
 /// A packed list of `count` numbers (tools/inspect/packed.hpp).

@@ -27,8 +27,9 @@ function explanation(data, {layer, head, token}) {
     .map(p => `${kPartNames[p]} ${signed(won[p])}`).join(" + ");
   const runner = second ? ` The next, ${second.name} (${data.label(second.reads)}), is ` +
     `${(won.logit - second.logit).toFixed(2)} behind.` : " There was no other candidate.";
-  return `${where} reads ${data.label(to)}${to < 0 ? "" : `, ${token - to} back`}, by ${won.name}: ` +
-         `${parts} = ${signed(won.logit)}.${runner} ${gate}`;
+  const back = to < 0 ? "" : `, ${token - to} back`;
+  return `${where} reads ${data.label(to)}${back}, by ${won.name}: ${parts} = ` +
+         `${signed(won.logit)}.${runner} ${gate}`;
 }
 
 function createMenu(element, choose) {
@@ -132,7 +133,8 @@ function createMenu(element, choose) {
   function drawAnswers(data, now) {
     const found = data.answers(now.root), n = now.root;
     const head = made("h2", "", `Answer at ${data.label(n)}`);
-    if (!found) return answer.replaceChildren(head, made("p", "view-note", "Nothing is asked here."));
+    if (!found)
+      return answer.replaceChildren(head, made("p", "view-note", "Nothing is asked here."));
     const right = data.predicted[n] === data.target[n];
     head.append(": ", made("b", right ? "right" : "wrong", right ? "✓ right" : "✗ wrong"),
                 `, asked “${data.symbol(data.target[n])}”: ${share(found.asked)}`);

@@ -133,7 +133,8 @@ function createStrip(element, choose) {
       .attr("stroke", e => styleOf(data, e).colour);
     box.attr("x", x(start - .5)).attr("width", Math.max(3, x(start + span) - x(start)))
       .attr("y", 1).attr("height", tall - 2);
-    whole.on("click", () => choose({token: Math.floor(d3.mouse(whole.node())[0] / width * data.N)}));
+    whole.on("click", () =>
+      choose({token: Math.floor(d3.mouse(whole.node())[0] / width * data.N)}));
   }
   return {draw, span: () => span};
 }

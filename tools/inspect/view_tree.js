@@ -28,7 +28,8 @@ function createTree(element, choose) {
                           note.offsetHeight - legend.offsetHeight - 6);
     const row = now.root === now.token ? 0 : L - 1 - now.layer;
     const path = [[row, now.token], [row + 1, data.to(now.layer, now.head, now.token)]];
-    const tree = chainOf(data, now.root, Math.max(3, Math.floor((width - left) / (25 * unit))), path);
+    const room = Math.max(3, Math.floor((width - left) / (25 * unit)));
+    const tree = chainOf(data, now.root, room, path);
     const column = Math.min(84 * unit, (width - left - 8) / tree.positions.length);
     const at = new Map(tree.positions.map((n, i) => [n, left + column * (i + .5)]));
     const x = n => at.get(n), foot = 16 * unit, half = 10 * unit;
