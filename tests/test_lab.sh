@@ -18,7 +18,8 @@ if ! "$gnomon" lab --out lab.html >/dev/null 2>why; then
   exit 77
 fi
 [ "$(stat -c %s lab.html)" -lt 5000000 ] || fail "the lab has $(stat -c %s lab.html) bytes"
-browse() { /usr/bin/python3 "$here/browse.py" "$chromium" lab.html "$@"; }
+page=lab.html
+browse() { /usr/bin/python3 "$here/browse.py" "$chromium" "$page" "$@"; }
 common='
   const until = async (done, what) => {
     for (let i = 0; i < 1200; ++i) { if (done()) return; await sleep(100); }
@@ -110,5 +111,50 @@ assert native.keys() == page.keys()
 off = max(abs(native[name] - page[name]).max() for name in native)
 assert off < 1e-3, f"{sys.argv[1]}: parameters differ by {off} after 50 steps"
 print(f"test_lab: {sys.argv[1]}: parameters within {off:.1g} of the program's after 50 steps")
+END
+done
+
+# The page of inspect is alive: typing and switching off are answered; snapshots have a slider.
+"$gnomon" train --model pointer $small --steps 50 --snapshots 3 --threads 1 --quiet --out looked-at >/dev/null
+for length in 56 2040; do
+  "$gnomon" inspect --run looked-at --batches 1 --lengths 20 --length $length --out $length.html >/dev/null
+  [ "$(stat -c %s $length.html)" -lt 5000000 ] || fail "a page of $length has $(stat -c %s $length.html) bytes"
+  page=$length.html
+  browse '
+    byId("tab-live").click();
+    await live.started;
+    if (!live.alive) throw new Error(byId("live-said").textContent);
+    const answers = () => String(live.alive.view().data().predicted);
+    const before = answers(), tokens = live.alive.tokens(), scored = live.alive.scored();
+    let slowest = 0;
+    for (let i = 0; i < 5; ++i) {
+      tokens[i] = (tokens[i] + 1) % 20;
+      const began = performance.now();
+      await live.alive.set(tokens, scored);
+      slowest = Math.max(slowest, performance.now() - began);
+      await sleep(50);
+    }
+    say("slowest", slowest, tokens.length);
+    say("tokens follow", String(live.alive.view().data().tokens) === String(tokens));
+    const typed = answers();
+    document.querySelectorAll(".alive-switches input").forEach(box => { if (box.checked) box.click(); });
+    await live.alive.look();
+    say("switches", answers() !== typed);
+    byId("tab-sample").click();
+    const slider = byId("snapshot"), seen = new Set();
+    for (let i = 0; i <= 3; ++i) {
+      slider.value = i;
+      slider.dispatchEvent(new Event("input"));
+      seen.add(byId("snapshot-step").textContent + String(view.data().list(view.data().json.answers.asked)));
+    }
+    say("snapshots", seen.size, slider.max);
+  ' >said || fail "$length: $(cat said)"
+  /usr/bin/python3 - <<'END'
+import json
+said = {line[0]: line[1:] for line in map(json.loads, open("said"))}
+assert said["tokens follow"] == [True] and said["switches"] == [True], said
+assert said["snapshots"] == [4, "3"], said
+slowest, tokens = said["slowest"]
+print(f"test_lab: {tokens} tokens followed within {slowest:.0f} ms (not judged: other work may run)")
 END
 done

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "tools/embedded.hpp"
+#include "tools/inspect/packed.hpp"
 #include "tools/packed_engine.hpp"
 
 GNOMON_EMBED(gnomon_report_html, "/tools/inspect/report.html");
