@@ -63,7 +63,7 @@ const view = createView(byId("sample"), data.sample, {onState: () => {
   if (tab === "map") map.draw();
   remember();
 }});
-map = createMap(byId("heat"), byId("map-note"), view);
+map = createMap(byId("heat"), byId("map-note"), byId("map-legend"), view);
 curve(view.side, data.metrics, "loss", "loss in nats, by step", {logY: true});
 byLength(view.side, data.accuracy);
 if (!view.side.children.length) view.side.hidden = true;
