@@ -53,5 +53,5 @@ def compare(a, b, name, where, pools):
 
 first, second = sample_of(sys.argv[1]), sample_of(sys.argv[2])
 compare(first, second, "", "sample", (first["pool"], second["pool"]))
-assert counts["to"] > 0 and counts["predicted"] > 0, counts
+assert counts["predicted"] > 0 and counts["probability"] > 0, counts
 print(", ".join(f"{name} {count}" for name, count in sorted(counts.items())))

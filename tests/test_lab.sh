@@ -94,8 +94,9 @@ for model in pointer transformer mamba; do
     for (let at = {}; !at.ended;) at = await lab.engine.ask({do: "train", milliseconds: 1000});
     for (const {name, bytes} of await lab.engine.files()) await keep(name, bytes);
   ' --files . >said || fail "$model: $(cat said)"
-  echo "test_lab: $model: $(/usr/bin/python3 "$here/compare_samples.py" $model.json page.json)" ||
-    fail "$model: the page shows another sample"
+  compared=$(/usr/bin/python3 "$here/compare_samples.py" $model.json page.json) ||
+    fail "$model: the page shows another sample: $compared"
+  echo "test_lab: $model: the same in the page: $compared"
   /usr/bin/python3 - $model <<'END'
 import json, sys
 import numpy

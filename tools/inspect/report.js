@@ -68,7 +68,7 @@ const view = createView(byId("sample"), data.sample, {onState: () => {
 }});
 byId("tab-live").hidden = !live.there();
 snapshotSlider(data, view);
-map = createMap(byId("heat"), byId("map-note"), view);
+map = createMap(byId("heat"), byId("map-note"), byId("map-legend"), view);
 curve(view.side, data.metrics, "loss", "loss in nats, by step", {logY: true});
 byLength(view.side, data.accuracy);
 if (!view.side.children.length) view.side.hidden = true;

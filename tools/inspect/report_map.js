@@ -2,7 +2,7 @@
 "use strict";
 
 /// Draws the chosen layer and head of a view on a canvas; draw() again when something changed.
-function createMap(canvas, note, view) {
+function createMap(canvas, note, legend, view) {
   const colour = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const real = style => colour(/--[\w-]+/.exec(style)[0]);
 
@@ -45,6 +45,7 @@ function createMap(canvas, note, view) {
     context.strokeStyle = colour("--accent"), context.lineWidth = 2;
     context.strokeRect(0, y(token) - 2, box.width, tall + 4);
     note.textContent = explanation(data, view.state());
+    legend.innerHTML = document.querySelector(".view-tree .view-legend").innerHTML;
     canvas.setAttribute("aria-label", note.textContent);
   }
   canvas.addEventListener("click", event => {

@@ -48,7 +48,8 @@ const dashOf = i => kSourceDashes[(i + Math.floor(i / kSourceColours)) % kSource
 /// How an edge is drawn: pointers by their source, weights by their head.
 function styleOf(data, edge) {
   if (edge.kind === "itself") return {colour: "var(--line-strong)", dash: null};
-  const i = edge.kind === "pointer" ? data.sources.indexOf(edge.source) : edge.head;
+  const {sources} = data;
+  const i = edge.kind === "pointer" ? sources.indexOf(edge.source) : sources.length + edge.head;
   return {colour: colourOf(i), dash: dashOf(i)};
 }
 

@@ -25,6 +25,12 @@ function unpacked(pool, packed, count) {
 /// The source of a candidate type, "match" of "match 1".
 const sourceOf = type => type.split(" ")[0];
 
+/// What has no sign of its own.
+const kSigns = {"": "␣", "\\n": "⏎", "\\t": "⇥"};
+/// As much of a symbol as so many letters hold: never one that could be taken for another.
+const fitted = (symbol, letters) => symbol.length <= letters ? symbol
+  : letters < 2 ? "·" : symbol.slice(0, letters - 1) + "…";
+
 class SampleData {
   constructor(json) {
     this.json = json;
@@ -47,7 +53,14 @@ class SampleData {
   }
   symbol(token) {
     const word = this.json.words[token];
-    return !word ? String(token) : word[0].trim() === "" ? "␣" : word[0];
+    return !word ? String(token) : kSigns[word[0].trim()] || word[0];
+  }
+  /// So many letters most symbols have, at most 4.
+  letters() {
+    if (!this.usual)
+      this.usual = Math.min(4, d3.quantile([...this.tokens].map(t => this.symbol(t).length)
+        .sort(d3.ascending), .9));
+    return Math.ceil(this.usual);
   }
   spelling(token) {
     const word = this.json.words[token];

@@ -20,7 +20,9 @@ function explanation(data, {layer, head, token}) {
   }
   const to = data.to(layer, head, token), all = data.candidates(layer, head, token);
   const gate = `The gate is ${share(data.gate(layer, token))} open.`;
-  if (!all) return `${where} reads ${data.label(to)}, by rule: ${data.type(layer, head, token)}.`;
+  if (!all)
+    return to < 0 ? `${where} reads nothing: a rule says so.`
+                  : `${where} reads ${data.label(to)}, by a rule: ${data.type(layer, head, token)}.`;
   if (!all.length) return `${where} has no candidate and reads nothing.`;
   const [won, second] = all;
   const parts = ["match", "type", "own"].filter(p => p === "type" || won[p])
@@ -94,7 +96,8 @@ function createMenu(element, choose) {
     }
     const parts = ["match", "type", "own"].filter(p => p !== "own" || all.some(c => c.own));
     for (const p of parts) legend.append(made("i", "key part " + p), kPartNames[p] + " ");
-    legend.append(made("b", "key sum"), "sum, soft share");
+    legend.append(made("b", "key sum"),
+                  `sum; share at temperature ${data.json.temperature}`);
     const {kept, slots} = data.layers[now.layer].heads[now.head].menu;
     if (kept < slots) legend.append(`; the best ${kept} of ${slots}`);
     let low = 0, high = 0;
@@ -123,7 +126,8 @@ function createMenu(element, choose) {
     legend.textContent = all.length < there && kept < data.N
       ? `The ${all.length} largest of ${there} weights; all others together: ${share(rest)}.`
       : `All weights that are not 0: ${all.length} of ${there} tokens.`;
-    const colour = colourOf(now.head), high = Math.max(1e-9, d3.max(all, w => w.weight) || 1);
+    const {colour} = styleOf(data, {kind: "weight", head: now.head});
+    const high = Math.max(1e-9, d3.max(all, w => w.weight) || 1);
     drawRows(data, all.map((w, i) => ({
       name: now.token - w.to === 0 ? "itself" : `${now.token - w.to} back`, to: w.to, colour,
       parts: [["weight", 0, w.weight]], sum: w.weight, won: i === 0, values: [share(w.weight)],

@@ -18,7 +18,7 @@ function createStrip(element, choose) {
 
   /// How many tokens are in sight, and which is the first: the chosen one is always among them.
   function place(data, now, width, unit) {
-    const room = Math.max(8, Math.floor(width / (15 * unit)));
+    const room = Math.max(8, Math.floor(width / ((6.5 + 8.5 * data.letters()) * unit)));
     span = Math.min(data.N, now.span || room);
     const to = data.to(now.layer, now.head, now.token), edge = Math.min(3, Math.floor(span / 4));
     const inside = n => n >= start + edge && n < start + span - edge;
@@ -88,14 +88,12 @@ function createStrip(element, choose) {
       .on("click", n => choose({token: n}));
     cells.select("rect").attr("x", -step / 2 + .5).attr("width", Math.max(1, step - 1))
       .attr("y", 2).attr("height", 22 * unit).attr("rx", 3);
-    const fits = Math.max(1, Math.floor(step / (8.5 * unit)));
-    const short = text => text.length <= fits ? text : fits < 2 ? text[0] : text.slice(0, fits);
-    const shown = n => step >= 8 * unit || n === now.token || targets.has(n);
-    cells.select(".view-letter").attr("y", 18 * unit).text(n => shown(n) ? short(data.at(n)) : "");
+    const fits = Math.floor((step + 2) / (8.5 * unit));
+    cells.select(".view-letter").attr("y", 18 * unit).text(n =>
+      n === now.token || targets.has(n) ? data.at(n) : fits ? fitted(data.at(n), fits) : "");
     const wrong = n => data.answerOf.has(n) && data.predicted[n] !== data.target[n];
     cells.select(".view-answer").attr("y", 38 * unit).classed("wrong", wrong)
-      .text(n => !data.answerOf.has(n) || step < 8 * unit ? ""
-                 : short(data.symbol(data.predicted[n])));
+      .text(n => data.answerOf.has(n) && fits ? fitted(data.symbol(data.predicted[n]), fits) : "");
     cells.select("title").text(n => `token ${n}: ${data.spelling(data.tokens[n])}` +
       (data.answerOf.has(n) ? `; asked for ${data.spelling(data.target[n])}, answers ` +
                               data.spelling(data.predicted[n]) : ""));

@@ -79,10 +79,10 @@ function createTree(element, choose) {
             (d.n === now.token && (inRow(d.r) || (d.r === 0 && now.token === now.root && L === 1))
                ? " chosen" : ""))
       .on("click", d => choose({token: d.n, layer: Math.max(0, L - 1 - d.r), walks: true}));
-    boxes.select("rect").attr("x", -Math.min(column - 2, 30 * unit) / 2)
-      .attr("width", Math.min(column - 2, 30 * unit)).attr("y", -half).attr("height", 2 * half)
-      .attr("rx", 3);
-    boxes.select("text").attr("y", 4.5 * unit).text(d => data.at(d.n).slice(0, letters));
+    const wide = d => Math.min(column - 2, Math.max(30, 9 * data.at(d.n).length + 6) * unit);
+    boxes.select("rect").attr("x", d => -wide(d) / 2).attr("width", wide).attr("y", -half)
+      .attr("height", 2 * half).attr("rx", 3);
+    boxes.select("text").attr("y", 4.5 * unit).text(d => fitted(data.at(d.n), letters));
     boxes.select("title").text(d => `token ${d.n}: ${data.spelling(data.tokens[d.n])}`);
     const digits = String(tree.positions[tree.positions.length - 1] || 0).length;
     const apart = column >= digits * 7 * unit + 4;
