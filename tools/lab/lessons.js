@@ -54,7 +54,7 @@ const LESSONS = [
     tasks: [
       {text: "Train it for 100 steps. Where is its accuracy?",
        done: state => state.facts && state.facts.config.includes("dense") && state.step >= 100},
-      {text: "Take the lines from sources to final-temperature out, and train again: 99 %.",
+      {text: "Now begin with “copy: pointers” and train: 99 %.",
        done: state => state.facts && !state.facts.config.includes("dense") && reached(0.99)(state)},
     ],
   },

@@ -4,7 +4,7 @@
 /// series: [{points: [[x, y]], name, dots}]; name is also the class. options: low, high, unit,
 /// logarithmic (across), line (a level to compare with).
 function plot(element, series, {low, high, unit = "", logarithmic = false, line} = {}) {
-  const width = 300, height = 130, left = 38, right = 8, top = 8, bottom = 20;
+  const width = 300, height = 118, left = 38, right = 16, top = 8, bottom = 20;
   const all = series.flatMap(s => s.points);
   const svg = d3.select(element).attr("viewBox", `0 0 ${width} ${height}`);
   svg.selectAll("*").remove();

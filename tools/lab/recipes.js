@@ -17,7 +17,7 @@ const SOURCES = "sources = window:4,sinks:2,learned:2,previous:2,jump,neighbour,
 
 const RECIPES = [
   {name: "copy: pointers", options: `model = pointer\n${COPY}${SOURCES}`},
-  {name: "copy: a transformer", options: `model = transformer\n${COPY}position = rope\n`},
+  {name: "copy: a transformer", options: `model = transformer\n${COPY.replace("steps = 200", "steps = 600")}position = rope\n`},
   {name: "induction: pointers", options: `model = pointer
 task = induction
 length = 64
