@@ -8,7 +8,7 @@
 #include <set>
 
 #include "tests/program.hpp"
-#include "tests/unpacked.hpp"
+#include "tools/inspect/packed.hpp"
 
 using namespace gnomon;
 
@@ -54,7 +54,7 @@ nlohmann::json inspected(const std::string& run, const std::vector<std::string>&
 /// The words of a list of tokens, "" where there is none.
 std::vector<std::string> spelled(const nlohmann::json& sample, const char* list) {
   std::vector<std::string> all;
-  for (const double token : unpacked(sample, sample.at(list), sample.at("N")))
+  for (const double token : unpacked(sample.at("pool"), sample.at(list), sample.at("N")))
     all.push_back(token < 0 ? "" : sample.at("words").at(fmt::format("{}", token)).at(1));
   return all;
 }
@@ -89,7 +89,9 @@ TEST_CASE("inspect: every token, head and layer is there, and the hops are those
   const auto json = inspected(fixture() / kHostile, {"--length", "9"});
   const auto& sample = json.at("sample");
   const size_t N = sample.at("N");
-  const auto list = [&](const nlohmann::json& packed) { return unpacked(sample, packed, N); };
+  const auto list = [&](const nlohmann::json& packed) {
+    return unpacked(sample.at("pool"), packed, N);
+  };
   CHECK(N == 11);  // payload 3, gap 5, delimiter left out of 9 = 3 + g + 1: 2 * 3 + 5
   CHECK(spelled(sample, "tokens").at(8) == "|");
   CHECK(sample.at("words").at("0") == nlohmann::json({"a", "0"}));
@@ -151,7 +153,7 @@ TEST_CASE("inspect: a page is complete in itself, whatever the run is called") {
   REQUIRE_MESSAGE(e.code == 0, e.err);
   const std::string page = get(folder / "page.html");
   CHECK(page.starts_with("<!DOCTYPE html>"));
-  CHECK(count(page, "</script>") == 3);  // the data, d3 and ours: none of the name's
+  CHECK(count(page, "</script>") == 8);  // the data, d3, ours and the engine's: none of the name's
   CHECK(page.find("it's \\\"\\u003c/script>\\u003cb>&") != std::string::npos);
   for (const char* outside : {"src=\"http", "href=\"http", "@import", "url("})
     CHECK(page.find(outside) == std::string::npos);
@@ -259,19 +261,19 @@ TEST_CASE("inspect: to read nothing is an outcome with its probability") {
   const auto json = inspected(folder / "run", {"--text", "0 1"}).at("sample");
   const auto& first = json.at("layers").at(0).at("heads").at(0);
   for (size_t n = 0; n < 2; ++n) {  // no token occurs twice: nothing is all there is
-    CHECK(unpacked(json, first.at("to"), 2)[n] == -1);
-    CHECK(unpacked(json, first.at("probability"), 2)[n] == 1);
-    CHECK(unpacked(json, first.at("entropy"), 2)[n] == 0);
+    CHECK(unpacked(json.at("pool"), first.at("to"), 2)[n] == -1);
+    CHECK(unpacked(json.at("pool"), first.at("probability"), 2)[n] == 1);
+    CHECK(unpacked(json.at("pool"), first.at("entropy"), 2)[n] == 0);
   }
   CHECK(json.at("layers").at(0).at("read").at(0) == false);
   CHECK(first.at("recall").at("recalled") == 0);
   // The second 0 finds the first: in the layer above it is that or nothing.
   const auto above = inspected(folder / "run", {"--text", "0 0"}).at("sample");
   const auto& second = above.at("layers").at(1).at("heads").at(0);
-  CHECK(unpacked(above, second.at("to"), 2)[0] == -1);
-  CHECK(unpacked(above, second.at("probability"), 2)[0] == 1);
-  const double p = unpacked(above, second.at("probability"), 2)[1],
-               entropy = unpacked(above, second.at("entropy"), 2)[1];
+  CHECK(unpacked(above.at("pool"), second.at("to"), 2)[0] == -1);
+  CHECK(unpacked(above.at("pool"), second.at("probability"), 2)[0] == 1);
+  const double p = unpacked(above.at("pool"), second.at("probability"), 2)[1],
+               entropy = unpacked(above.at("pool"), second.at("entropy"), 2)[1];
   CHECK(p < 1);
   CHECK(entropy == doctest::Approx(-p * std::log2(p) - (1 - p) * std::log2(1 - p)).epsilon(1e-3));
 }

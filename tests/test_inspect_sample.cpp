@@ -6,7 +6,6 @@
 #include <numeric>
 
 #include "nn/pointer/pointing.hpp"
-#include "tests/unpacked.hpp"
 #include "tools/inspect/chain.hpp"
 #include "tools/inspect/packed.hpp"
 #include "tools/training/experiment.hpp"
@@ -31,7 +30,7 @@ struct Seen {
     json = nlohmann::json::parse(sample_json(sample));
   }
   std::vector<double> list(const nlohmann::json& packed) const {
-    return unpacked(json, packed, sample.tokens.size());
+    return unpacked(json.at("pool"), packed, sample.tokens.size());
   }
   std::unique_ptr<Experiment> experiment;
   std::unique_ptr<SequenceModel> model;
@@ -115,19 +114,19 @@ TEST_CASE("inspect sample: answers are those of the head, the likeliest first") 
   const auto& answers = seen.json.at("answers");
   const size_t M = answers.at("M");
   REQUIRE(M == 8);
-  const auto at = unpacked(seen.json, answers.at("at"), M);
-  const auto asked = unpacked(seen.json, answers.at("asked"), M);
+  const auto at = unpacked(seen.json.at("pool"), answers.at("at"), M);
+  const auto asked = unpacked(seen.json.at("pool"), answers.at("asked"), M);
   REQUIRE(answers.at("columns").size() >= 5);
   double loss = 0;
   std::vector<double> last(M, 1);
   for (const auto& column : answers.at("columns")) {
-    const auto probability = unpacked(seen.json, column.at("probability"), M);
+    const auto probability = unpacked(seen.json.at("pool"), column.at("probability"), M);
     for (size_t m = 0; m < M; ++m) {
       CHECK(probability[m] <= last[m] + 1e-9);
       last[m] = probability[m];
     }
   }
-  const auto first = unpacked(seen.json, answers.at("columns").at(0).at("token"), M);
+  const auto first = unpacked(seen.json.at("pool"), answers.at("columns").at(0).at("token"), M);
   const auto predicted = seen.list(seen.json.at("predicted"));
   for (size_t m = 0; m < M; ++m) {
     CHECK(at[m] == scored.positions.data()[m]);
@@ -249,13 +248,14 @@ TEST_CASE("packed: what is read back is what went in, to the stated error") {
   CHECK(pack.integers(small) == a);  // once in the pool
   const nlohmann::json sample{{"pool", pack.pool()}};
   CHECK(sample.at("pool").size() == 5);
-  CHECK(unpacked(sample, a, 3) == std::vector<double>{1, -1, 300});
-  CHECK(unpacked(sample, b, 2) == std::vector<double>{1, 70000});
-  CHECK(unpacked(sample, c, 2) == std::vector<double>{5, 5});
-  for (size_t i = 0; i < 3; ++i) CHECK(std::abs(unpacked(sample, d, 3)[i] - near[i]) < 3.1e-4);
-  CHECK(unpacked(sample, e, 2)[0] == -1000);
-  CHECK(std::isnan(unpacked(sample, f, 3)[1]));
-  CHECK(unpacked(sample, f, 3)[2] == doctest::Approx(3));
-  CHECK(unpacked(sample, pack.numbers({NAN, NAN}), 2).size() == 2);
+  CHECK(unpacked(sample.at("pool"), a, 3) == std::vector<double>{1, -1, 300});
+  CHECK(unpacked(sample.at("pool"), b, 2) == std::vector<double>{1, 70000});
+  CHECK(unpacked(sample.at("pool"), c, 2) == std::vector<double>{5, 5});
+  for (size_t i = 0; i < 3; ++i)
+    CHECK(std::abs(unpacked(sample.at("pool"), d, 3)[i] - near[i]) < 3.1e-4);
+  CHECK(unpacked(sample.at("pool"), e, 2)[0] == -1000);
+  CHECK(std::isnan(unpacked(sample.at("pool"), f, 3)[1]));
+  CHECK(unpacked(sample.at("pool"), f, 3)[2] == doctest::Approx(3));
+  CHECK(unpacked(sample.at("pool"), pack.numbers({NAN, NAN}), 2).size() == 2);
   CHECK(pack.numbers({0.1, 0.1}) == 0.1);
 }

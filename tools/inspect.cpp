@@ -1,4 +1,5 @@
-// gnomon inspect: a run as a page that shows where every token points, as PNG files, or as JSON.
+// gnomon inspect: a run as a page that shows where every token points and why, as figures, or as
+// JSON.
 #include <filesystem>
 
 #include "tools/commands.hpp"
@@ -15,7 +16,8 @@ namespace {
 
 constexpr const char* kInspectUsage =
     "usage: gnomon inspect --run DIR --out report.html [options]\n"
-    "Shows how a run learned, how well it answers, and on one sequence where every token points.\n";
+    "Shows how a run learned, how well it answers, and on one sequence where every token points "
+    "and why.\n";
 constexpr size_t kLargestCarried = size_t{1} << 20;  // bytes of a model that a page carries
 constexpr size_t kLongestMeasured = 65536;  // tokens a batch, of the lengths tried by default
 
@@ -192,7 +194,8 @@ Exit inspect(const Words& words) {
   return Exit::ok;
 }
 
-const Registration<Command> kInspect{"inspect", "where every token points: a page, figures, JSON",
+const Registration<Command> kInspect{"inspect",
+                                     "where every token points, and why: a page, figures, JSON",
                                      command(Place::using_runs, inspect)};
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "tools/embedded.hpp"
 #include "tools/engine.hpp"
 #include "tools/inspect/metrics.hpp"
+#include "tools/inspect/packed.hpp"
 #include "tools/output.hpp"
 #include "tools/reproduce/document.hpp"
 #include "tools/sweep/sweep.hpp"
@@ -83,7 +84,7 @@ std::string spread(std::vector<double> shares) {
 
 Json json_file(const std::string& path) {
   return parse_json(read_file(path, uint64_t{1} << 28), path,
-                    {.bytes = size_t{1} << 28, .depth = 8});
+                    {.bytes = size_t{1} << 28, .depth = 12});
 }
 
 /// The commands beside the runs, as sections of a plan.
@@ -299,7 +300,7 @@ class Reproduction {
     Table rows{{"run, layer", "mean hop", "median", "longest", "self", "under 16", "16 and more"}};
     for (const char* name : {"pointer", "dense"}) {
       const Json all = json_file(sweep_.file(fmt::format("{}-2048.json", name)));
-      for (const Json& layer : all.at("layers")) {
+      for (const Json& layer : all.at("sample").at("layers")) {
         const Json& hops = layer.at("heads").at(0).at("hops");
         const auto share = [&](const char* of) { return percent(hops.at(of).get<double>()); };
         rows.push_back({fmt::format("{}, layer {}", name, layer.at("layer").get<size_t>()),
@@ -324,11 +325,10 @@ class Reproduction {
              {"dense", "the paper's recipe"},
              {"self-gather", "self-gather"},
              {"rounded-position", "rounded position"}}) {
-      const Json all = json_file(sweep_.file(name + "-40.json"));
-      pictures +=
-          map_svg(all.at("layers").back().at("heads").at(0).at("to").get<std::vector<int>>(),
-                  title) +
-          " ";
+      const Json all = json_file(sweep_.file(name + "-40.json")), &sample = all.at("sample");
+      const auto to = unpacked(
+          sample.at("pool"), sample.at("layers").back().at("heads").at(0).at("to"), sample.at("N"));
+      pictures += map_svg({to.begin(), to.end()}, title) + " ";
     }
     report.figure(pictures,
                   "where every token (down) points (across), last layer, distance 40, seed 1");

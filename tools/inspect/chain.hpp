@@ -34,7 +34,7 @@ struct Chain {
 /// Of token n, with at most `most` positions.
 Chain chain_of(const InspectedSample& sample, size_t n, size_t most);
 
-/// What answers that token `at` of the sample: its symbol.
+/// The symbol of a token that occurs in the sample; "" for another.
 std::string symbol_of(const InspectedSample& sample, int32_t token);
 
 }  // namespace gnomon

@@ -12,6 +12,9 @@ constexpr double kWidest = 40;  // of what 16 bits hold closely enough
 constexpr double kMostSteps = 65534;
 constexpr uint32_t kNotFinite = 65535;
 
+constexpr std::string_view kDigits =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 /// The lowest `count` bytes.
 void append(std::string& bytes, uint32_t number, size_t count) {
   for (size_t i = 0; i < count; ++i) bytes += static_cast<char>(number >> (8 * i) & 255);
@@ -20,8 +23,6 @@ void append(std::string& bytes, uint32_t number, size_t count) {
 }  // namespace
 
 std::string base64(std::string_view bytes) {
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string text;
   for (size_t at = 0; at < bytes.size(); at += 3) {
     const size_t there = std::min<size_t>(3, bytes.size() - at);
@@ -32,6 +33,22 @@ std::string base64(std::string_view bytes) {
   }
   return text;
 }
+
+namespace {
+
+std::string bytes_of_base64(const std::string& text) {
+  std::string bytes;
+  uint32_t bits = 0, count = 0;
+  for (const char c : text) {
+    const size_t digit = kDigits.find(c);
+    if (digit == kDigits.npos) break;
+    bits = bits << 6 | static_cast<uint32_t>(digit);
+    if ((count += 6) >= 8) bytes += static_cast<char>(bits >> (count -= 8) & 255);
+  }
+  return bytes;
+}
+
+}  // namespace
 
 nlohmann::ordered_json rounded(double x) {
   if (!std::isfinite(x)) return nullptr;
@@ -81,6 +98,28 @@ size_t NumberPack::place(const std::string& bytes) {
   const auto [at, is_new] = places_.emplace(bytes, lists_.size());
   if (is_new) lists_.push_back(&at->first);
   return at->second;
+}
+
+std::vector<double> unpacked(const nlohmann::json& pool, const nlohmann::json& packed,
+                             size_t count) {
+  if (packed.is_null()) return std::vector<double>(count, NAN);
+  if (packed.is_number()) return std::vector<double>(count, packed.get<double>());
+  const std::string kind = packed.at(0),
+                    bytes = bytes_of_base64(pool.at(packed.at(1).get<size_t>()));
+  const size_t size = kind == "l" || kind == "f" ? 4 : 2;
+  std::vector<double> all;
+  for (size_t at = 0; at + size <= bytes.size(); at += size) {
+    uint32_t bits = 0;
+    for (size_t i = size; i-- > 0;) bits = bits << 8 | static_cast<unsigned char>(bytes[at + i]);
+    if (kind == "i") all.push_back(static_cast<int16_t>(bits));
+    if (kind == "l") all.push_back(static_cast<int32_t>(bits));
+    if (kind == "f") all.push_back(double{std::bit_cast<float>(bits)});
+    if (kind == "q")
+      all.push_back(bits == kNotFinite
+                        ? NAN
+                        : packed.at(2).get<double>() + packed.at(3).get<double>() * bits);
+  }
+  return all;
 }
 
 }  // namespace gnomon

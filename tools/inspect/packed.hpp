@@ -38,4 +38,9 @@ class NumberPack {
   std::vector<const std::string*> lists_;
 };
 
+/// Reads back `count` numbers of a list that was packed into a pool; NaN: not finite. Throws
+/// nlohmann::json::exception for what is not packed so.
+std::vector<double> unpacked(const nlohmann::json& pool, const nlohmann::json& packed,
+                             size_t count);
+
 }  // namespace gnomon

@@ -106,8 +106,18 @@ struct Reading {
 InspectedSample inspect_sample(const SequenceModel& model, const Task& task, const Batch& sample,
                                double temperature, const Reading& reading = {});
 
-/// All of it as one JSON object; the names are those of the structures above. Lists of computed
-/// numbers are packed: tools/inspect/packed.hpp says how.
+/// All of it as one JSON object; the names are those of the structures above. [N] and [M] are lists
+/// packed as tools/inspect/packed.hpp says, a column for each slot, or each rank.
+///   {"N", "temperature", "tokens": [N], "target": [N], "predicted": [N],
+///    "words": {"3": ["d", "3"], ...},                         token: symbol, spelling
+///    "answers": {"M", "at": [M], "asked": [M], "columns": [{"token": [M], "probability": [M]}]},
+///    "layers": [{"layer",                                     a layer that keeps a state: no more
+///      "types", "slots", "scored", "read", "gate": [N],       of one that points; nested: types
+///      "heads": [{"to", "type", "score", "margin", "slot", "probability", "entropy": [N] each,
+///                 "menu": {"kept", "slots", "columns": [{"slot", "to", "match", "type", "own"}]},
+///                 "hops": {...}, "recall": {...}}],           no "own": its source adds nothing
+///      "weights": [{"kept", "sum": [N], "columns": [{"to", "weight": [N]}]}]}],
+///    "pool": ["base64", ...]}
 std::string sample_json(const InspectedSample& sample);
 
 }  // namespace gnomon

@@ -21,8 +21,8 @@ function explanation(data, {layer, head, token}) {
   const to = data.to(layer, head, token), all = data.candidates(layer, head, token);
   const gate = `The gate is ${share(data.gate(layer, token))} open.`;
   if (!all)
-    return to < 0 ? `${where} reads nothing: a rule says so.`
-                  : `${where} reads ${data.label(to)}, by a rule: ${data.type(layer, head, token)}.`;
+    return `${where} reads ${data.label(to)}, by a rule` +
+           `${to < 0 ? "" : `: ${data.type(layer, head, token)}`}.`;
   if (!all.length) return `${where} has no candidate and reads nothing.`;
   const [won, second] = all;
   const parts = ["match", "type", "own"].filter(p => p === "type" || won[p])

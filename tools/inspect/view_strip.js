@@ -35,8 +35,8 @@ function createStrip(element, choose) {
     const all = span >= data.N;
     whole.style("display", all ? "none" : null);
     const below = (data.M ? 54 : 38) * unit, tall = Math.max(60, element.clientHeight -
-      (all ? 0 : 40 * unit)), base = tall - below, step = width / span;
-    const x = n => (n - start + .5) * step;
+      (all ? 0 : 40 * unit)), base = tall - below, step = Math.min(width / span, 80 * unit);
+    const left = (width - span * step) / 2, x = n => left + (n - start + .5) * step;
     svg.attr("width", width).attr("height", tall)
       .attr("aria-label", `tokens ${start} to ${start + span - 1}; ` + explanation(data, now));
 

@@ -25,7 +25,7 @@ function createTree(element, choose) {
     note.textContent = "…";
     drawLegend(data);
     const tall = Math.max(40 * unit * (L + 1), element.clientHeight - title.offsetHeight -
-                          note.offsetHeight - legend.offsetHeight - 6);
+                          note.offsetHeight - legend.offsetHeight - 12 * unit);
     const row = now.root === now.token ? 0 : L - 1 - now.layer;
     const path = [[row, now.token], [row + 1, data.to(now.layer, now.head, now.token)]];
     const room = Math.max(3, Math.floor((width - left) / (25 * unit)));
