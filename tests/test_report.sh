@@ -16,10 +16,12 @@ train() { "$gnomon" train $small --threads 1 --quiet "$@" >/dev/null; }
 train --model pointer --heads 2 --sources "window:3,match:1,learned:2,previous:1,jump,run" --out "it's </script>"
 train --model transformer --heads 2 --out attention
 train --model mamba --out state
+train --model pointer --heads 2 --mixers attention,pointer,mamba --sources window:2,match:1 --out mixed
 "$gnomon" inspect --run "it's </script>" --batches 1 --out page.html --json all.json >/dev/null
 "$gnomon" inspect --run "it's </script>" --batches 1 --length 2040 --out long.html >/dev/null
 "$gnomon" inspect --run attention --batches 1 --out attention.html --json attention.json >/dev/null
 "$gnomon" inspect --run state --batches 1 --out state.html >/dev/null
+"$gnomon" inspect --run mixed --batches 1 --out mixed.html >/dev/null
 rm "it's </script>/metrics.jsonl"
 "$gnomon" inspect --run "it's </script>" --batches 1 --out bare.html >/dev/null 2>&1
 [ "$(stat -c %s long.html)" -lt 5000000 ] || fail "a page of 2,048 tokens has $(stat -c %s long.html) bytes"
@@ -160,6 +162,13 @@ expect "$(browse page.html '
 said=$(browse attention.html 'press("End"); const d = view.data(), s = view.state();
   say.push(all(".view-row").length, Math.abs(d3.sum(d.weights(s.layer, s.head, s.token).all, w => w.weight) - 1) < 2e-3)')
 expect "$said" "$(of_json attention.json <<<'print(N, "true", sep=" / ")')"
+# A layer of each kind: what one shows does not stay behind in the next.
+expect "$(browse mixed.html '
+  for (let i = 0; i < 3; ++i) {
+    const numbers = all(".view-row").map(r => [...r.querySelectorAll(".view-number")].filter(n => n.textContent).length);
+    say.push(view.state().layer, [...new Set(numbers)].join());
+    press("ArrowDown");
+  }')" "2 /  / 1 / 2 / 0 / 1"
 # A state: the page says so, and shows the answers.
 expect "$(browse state.html 'say.push(document.querySelector(".view-tree p").textContent.includes("no chain"),
   all(".view-odds li").length)')" "true / 6"

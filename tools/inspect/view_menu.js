@@ -82,7 +82,11 @@ function createMenu(element, choose) {
       .style("width", p => Math.abs(place(p[2]) - place(p[1])) + "%");
     bars.selectAll("b").data(d => low < 0 ? [["zero", 0], ["sum", d.sum]] : []).join("b")
       .attr("class", p => p[0]).style("left", p => place(p[1]) + "%");
-    line.selectAll(".view-number").data(d => d.values).text(v => v);
+    line.each(function(d) {
+      [...this.querySelectorAll(".view-number")].forEach((cell, i) => {
+        cell.textContent = d.values[i] || "";
+      });
+    });
   }
 
   function drawCandidates(data, now) {
