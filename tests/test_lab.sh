@@ -74,6 +74,89 @@ assert "model.safetensors is missing" in said[1][0], said
 assert said[2] == [False, said[2][1]] and said[2][1] >= 0.99, said
 END
 
+# The five lessons can be done, by what they ask for; a run can be changed and goes on; a wrong option
+# is a sentence, and leaves the run.
+browse "$common"'
+  const lesson = i => { document.querySelectorAll("#lessons button")[i].click(); };
+  const ticks = () => document.querySelectorAll("#lesson li.done").length;
+  const all = i => until(() => document.querySelectorAll("#lessons button")[i].classList.contains("done"),
+                         "lesson " + (i + 1));
+  const train = async () => {
+    await until(() => !lab.busy, "the engine");
+    byId("train").click();
+    await until(() => lab.training, "training");
+  };
+  const pause = async () => { byId("train").click(); await until(() => !lab.busy, "the pause"); };
+  const point = async (i, to) => {
+    const select = document.querySelectorAll("#lesson select")[i];
+    select.value = to;
+    select.dispatchEvent(new Event("change"));
+    await until(() => !lab.busy, "the op");
+  };
+  lesson(0);
+  await until(() => document.querySelectorAll("#lesson select").length === 5, "the op");
+  await point(2, 0);
+  say("three readers of token 0", lab.op.dx[0], ticks());
+  await point(1, 1), await point(2, 2), await point(3, 3), await point(4, 4);
+  await all(0);
+  lesson(1);
+  await train();
+  await until(() => right() >= 0.99, "99 %");
+  await until(() => lab.ended && !lab.busy, "the end");
+  await all(1);
+  lesson(2);
+  await train();
+  await until(() => right() >= 0.99, "99 %");
+  await pause();
+  [...document.querySelectorAll(".alive-switches label")].filter(label => label.textContent === "run")
+    .forEach(label => label.querySelector("input").click());
+  await all(2);
+  lesson(3);
+  await train();
+  await until(() => lab.step >= 100, "100 steps");
+  say("the paper\u2019s recipe", right());
+  await pause();
+  choose("copy: pointers");
+  await train();
+  await until(() => lab.ended && !lab.busy, "the end");
+  await all(3);
+  lesson(4);
+  await train();
+  await until(() => lab.ended && !lab.busy, "the end");
+  say("pointers by length", lab.lengths.map(l => l.token_accuracy));
+  choose("copy: a transformer");
+  await train();
+  await until(() => lab.ended && !lab.busy, "the end");
+  say("a transformer by length", lab.lengths.map(l => l.token_accuracy));
+  await all(4);
+  byId("options").value = byId("options").value.replace("width = 32", "widht = 32");
+  byId("options").dispatchEvent(new Event("input"));
+  await busy(make);
+  say("a wrong option", byId("said").textContent);
+  choose("copy: pointers");
+  await train();
+  await until(() => lab.step >= 5, "5 steps");
+  await pause();
+  const steps = lab.step;
+  byId("options").value = byId("options").value.replace(/sources = .*/, "sources = window:2,sinks:1,run");
+  byId("change").click();
+  await until(() => lab.training, "training");
+  await until(() => lab.step >= 2 && lab.facts.config.includes("window:2"), "the change");
+  await pause();
+  say("changed", lab.facts.config.includes("from = /before"));
+' --seconds 400 >said || fail "$(cat said)"
+/usr/bin/python3 - <<'END'
+import json
+said = {line[0]: line[1:] for line in map(json.loads, open("said"))}
+assert said["three readers of token 0"] == [3, 1], said
+assert said["the paper\u2019s recipe"][0] < 0.2, said
+pointers, transformer = said["pointers by length"][0], said["a transformer by length"][0]
+assert min(pointers) > 0.95 and max(transformer) > 0.5 and transformer[-1] < 0.3, said
+assert "did you mean \'width\'" in said["a wrong option"][0], said
+assert said["changed"] == [True], said
+print("test_lab: five lessons; the paper's recipe", said["the paper\u2019s recipe"][0])
+END
+
 # What it shows of three models is what the program shows of them; and the same seed learns the same.
 small="--task copy --payload 8 --length 20 --layers 2 --width 16 --heads 2 --feed-forward 16 --batch 8"
 for model in pointer transformer mamba; do

@@ -289,8 +289,7 @@ Answer answer(const Json& request) {
     return {{"models", names_of<ModelKind>()},
             {"mixers", names_of<MixerKind>()},
             {"tasks", names_of<Task>()}};
-  if (what == "new") {
-    current().reset();
+  if (what == "new") {  // wrong options leave the run that there was
     current() = Run::made(options());
     return described(run());
   }

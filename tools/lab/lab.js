@@ -162,6 +162,7 @@ async function filesOf(list) {
 /// A run directory's files, dropped or chosen.
 async function openFiles(list) {
   const files = await filesOf(list);
+  lab.facts = null;  // whatever comes of these files, the run that there was is gone
   await lab.engine.put(files);
   begun({...await lab.engine.ask({do: "open"}), opened: true});
   lab.ended = true;
