@@ -1,6 +1,4 @@
 // gnomon lab: the page in which models are trained; needs the engine that tools/lab.sh builds.
-#include <filesystem>
-
 #include "tools/commands.hpp"
 #include "tools/embedded.hpp"
 #include "tools/inspect/page.hpp"
