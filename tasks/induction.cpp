@@ -51,7 +51,9 @@ class InductionTask final : public Task {
     Index answers({B, N}, -1);
     for (size_t b = 0; b < B; ++b) {
       const int32_t* token = batch.tokens.row(b);
-      answers.row(b)[N - 1] = *(std::find(token, token + N, static_cast<int32_t>(symbols_)) + 1);
+      const int32_t* end = token + N;
+      const int32_t* trigger = std::find(token, end, static_cast<int32_t>(symbols_));
+      if (end - trigger > 1) answers.row(b)[N - 1] = trigger[1];
     }
     return answers;
   }

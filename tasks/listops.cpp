@@ -107,6 +107,7 @@ class ListopsTask final : public Task {
         int32_t token = batch.tokens(b, n);
         if (token == kPad) break;
         if (token == kClose) {
+          if (open.empty() || open.back().second == Counts{}) break;  // nothing to evaluate
           token = evaluate(open.back().first, open.back().second);
           open.pop_back();
           if (open.empty()) answers(b, n) = token;

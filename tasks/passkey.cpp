@@ -76,7 +76,8 @@ class PasskeyTask final : public Task {
     for (size_t b = 0; b < B; ++b) {
       const int32_t *first = batch.tokens.row(b), *end = first + N;
       const auto digits = end - std::find(first, end, kQuestion);
-      std::copy_n(std::find(first, end, kAnnouncement) + 1, digits, answers.row(b) + N - digits);
+      const int32_t* told = std::find(first, end, kAnnouncement);
+      if (end - told > digits) std::copy_n(told + 1, digits, answers.row(b) + N - digits);
     }
     return answers;
   }

@@ -66,7 +66,7 @@ class SelectiveCopyTask final : public Task {
       size_t answered = 0;
       for (size_t n = 0; n < N; ++n) {
         const int32_t token = batch.tokens(b, n);
-        if (token == marker) answers(b, n) = seen.at(answered++);
+        if (token == marker && answered < seen.size()) answers(b, n) = seen[answered++];
         if (token >= first && token < marker) seen.push_back(token);
       }
     }

@@ -79,6 +79,8 @@ class Task {
     return test_batch(batch, length, random);
   }
   /// The right answers found without looking at batch.targets: [B,N], any value where not scored.
+  /// Of any tokens below vocabulary(): -1 where a sequence that is none of the task's has no
+  /// answer. Throws Error where answers are looked up in data in which it does not stand.
   virtual Index oracle(const Batch& batch) const = 0;
   /// Token accuracy, in test batches of this length, of the best guess that ignores the input.
   virtual double chance(size_t length) const = 0;

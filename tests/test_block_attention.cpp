@@ -76,8 +76,10 @@ TEST_CASE("block_attention: values are those of the plain loops, at awkward size
                                                                         {130, 1, 4 * L + 1, 9, 1},
                                                                         {150, 2, 4, 70, 1},
                                                                         {300, 1, 8, 2 * L, 5}}) {
-    CAPTURE(N);
-    CAPTURE(T);
+    const auto& current_N = N;
+    CAPTURE(current_N);
+    const auto& current_T = T;
+    CAPTURE(current_T);
     const BlockInputs x(2, N, H, C, T, r);
     CHECK(differs(
               x.attend().value(), [&](size_t e) { return x.expected(e); }, 1e-5) == "");

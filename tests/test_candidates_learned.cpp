@@ -19,7 +19,7 @@ TEST_CASE("candidates: learned mates are earlier, alike, and explored only in tr
   menu.initialise(4);
   const CandidateSet offer = menu.offer(p.scene());
   const size_t K = offer.index.to.shape()[3];
-  CHECK(K == 2 * (2 + 4));
+  CHECK(K == 2 * (2 + 1));
   for (size_t b = 0; b < kB; ++b)
     for (int32_t n = 0; n < static_cast<int32_t>(kN); ++n)
       for (size_t h = 0; h < kH; ++h) {
@@ -46,19 +46,25 @@ TEST_CASE("candidates: learned mates are earlier, alike, and explored only in tr
   const Index explored = menu.offer(p.scene()).index.to;
   size_t drawn = 0;
   for (int32_t n = 1; n < static_cast<int32_t>(kN); ++n)
-    for (size_t s = 4; s < K; s += 2) {
-      const int32_t j = offered(explored, 0, static_cast<size_t>(n), 0)[s];
-      CHECK(j >= 0);
-      CHECK(j < n);
-      drawn += j < n / 2;
+    for (size_t h = 0; h < kH; ++h) {
+      const auto to = offered(explored, 0, static_cast<size_t>(n), h);
+      CHECK(to[4] >= 0);
+      CHECK(to[4] < n);
+      CHECK(to[5] == to[4] + 1);
+      drawn += to[4] < n / 2;
     }
-  CHECK(drawn > kN);  // not always the latest: half of 4 * 36 draws, give or take
+  CHECK(drawn > kN);  // not always the latest: half of 3 * 36 draws, give or take
 }
 
 TEST_CASE("candidates: learned codes and logits are those of the header") {
+  // Offered to all three heads, or to the outer ones: then they alone have codes.
+  std::string sources;
+  std::vector<size_t> heads;
+  SUBCASE("all heads") { sources = "learned:2", heads = {0, 1, 2}; }
+  SUBCASE("two heads") { sources = "learned:2|window:4|learned:2", heads = {0, 2}; }
   Problem p;
   p.embedded = Random(10).normal({kB, kN, 12});
-  Menu menu("learned:2", place(1, 2));
+  Menu menu(sources, place(1, 2));
   menu.initialise(4);
   const Array *code = nullptr, *weight = nullptr, *bias = nullptr;
   Random random(11);
@@ -74,7 +80,8 @@ TEST_CASE("candidates: learned codes and logits are those of the header") {
   REQUIRE(code);
   REQUIRE(weight);
   REQUIRE(bias);
-  // In double, from the definition: the code of token n and head h, and how strong it is.
+  CHECK(code->shape() == Shape{heads.size() * 16, 12});
+  // In double, from the definition: the code of token n and own head h, and how strong it is.
   const auto u = [&](size_t b, size_t n, size_t h) {
     const real* x = p.embedded.value().row(b * kN + n);
     double squares = 0, length = 0;
@@ -98,19 +105,19 @@ TEST_CASE("candidates: learned codes and logits are those of the header") {
   size_t seen = 0;
   for (size_t b = 0; b < kB; ++b)
     for (size_t n = 0; n < kN; ++n)
-      for (size_t h = 0; h < kH; ++h) {
-        const auto to = offered(offer.index.to, b, n, h);
+      for (size_t h = 0; h < heads.size(); ++h) {
+        const auto to = offered(offer.index.to, b, n, heads[h]);
         for (size_t slot = 0; slot < 4; ++slot) {
           if (to[slot] < 0) continue;
           const auto own = u(b, n, h), mate = u(b, static_cast<size_t>(to[slot - slot % 2]), h);
           double product = 0;
           for (size_t i = 0; i < 16; ++i) product += own[i] * mate[i];
-          CHECK(offer.logits.value()(b, n, h, slot) ==
+          CHECK(offer.logits.value()(b, n, heads[h], slot) ==
                 doctest::Approx(strength(b, n, h) * product).epsilon(1e-3));
           ++seen;
         }
       }
-  CHECK(seen > kB * kN * kH / 2);
+  CHECK(seen > kB * kN * heads.size() / 2);
 }
 
 TEST_CASE("candidates: learned finds the latest twin among thousands of other tokens") {

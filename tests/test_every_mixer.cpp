@@ -86,6 +86,24 @@ std::vector<real> step(const std::string& name) {
   return all;
 }
 
+/// act(name, position, stack) for every mixer and those of the positions that it takes.
+template <class Act>
+void each_position(const std::vector<std::string>& positions, Act&& act) {
+  for (const std::string& name : registered_names<MixerKind>())
+    for (const std::string& position : positions) {
+      CAPTURE(name);
+      CAPTURE(position);
+      std::unique_ptr<Stack> stack;
+      try {
+        stack = std::make_unique<Stack>(name, position);
+      } catch (const Error& refused) {
+        CHECK(refused.fault() == Fault::option);
+        continue;
+      }
+      act(name, position, *stack);
+    }
+}
+
 }  // namespace
 
 TEST_CASE("every mixer: changing a token leaves all outputs before it bit-identical") {
@@ -172,45 +190,39 @@ TEST_CASE("every mixer: pointers, if it makes any, are in range, causal and name
 
 TEST_CASE("every mixer: the weights that it shows make what it reads, and looking changes no bit") {
   std::set<std::string> weigh;
-  for (const std::string& name : registered_names<MixerKind>())
-    for (const char* position : {"none", "rope", "alibi", "carope", "urpe"}) {
-      CAPTURE(name);
-      CAPTURE(position);
-      std::unique_ptr<Stack> stack;
-      try {
-        stack = std::make_unique<Stack>(name, position);
-      } catch (const Error& refused) {
-        continue;
-      }
-      Context context;
-      context.tokens = stack->tokens;
-      std::vector<size_t> layers;
-      context.watch_weights = [&](const Weighing& seen) {
-        layers.push_back(context.layer);
-        weigh.insert(name);
-        REQUIRE(seen.value.shape() == Shape{kB, kN, kD});
-        REQUIRE(seen.read.shape() == Shape{kB, kN, kD});
-        const size_t H = seen.heads, C = kD / H;
-        std::vector<real> w(kN);
-        for (size_t b = 0; b < kB; ++b)
-          for (size_t h = 0; h < H; ++h)
-            for (size_t n = 0; n < kN; ++n) {
-              seen.row(b, h, n, w.data());
-              double sum = 0;
-              for (size_t j = 0; j <= n; ++j) sum += double{w[j]};
-              // Tables of lags multiply weights; all others share out what is one.
-              if (std::string(position) != "urpe") CHECK(sum == doctest::Approx(1).epsilon(1e-4));
-              for (size_t c = 0; c < C; ++c) {
-                double read = 0;
-                for (size_t j = 0; j <= n; ++j) read += double{w[j]} * seen.value(b, j, h * C + c);
-                CHECK(read == doctest::Approx(double{seen.read(b, n, h * C + c)}).epsilon(1e-3));
+  each_position(
+      {"none", "rope", "alibi", "carope", "urpe"},
+      [&](const auto& name, const auto& position, const Stack& stack) {
+        Context context;
+        context.tokens = stack.tokens;
+        std::vector<size_t> layers;
+        context.watch_weights = [&](const Weighing& seen) {
+          layers.push_back(context.layer);
+          weigh.insert(name);
+          REQUIRE(seen.value.shape() == Shape{kB, kN, kD});
+          REQUIRE(seen.read.shape() == Shape{kB, kN, kD});
+          const size_t H = seen.heads, C = kD / H;
+          std::vector<real> w(kN);
+          for (size_t b = 0; b < kB; ++b)
+            for (size_t h = 0; h < H; ++h)
+              for (size_t n = 0; n < kN; ++n) {
+                seen.row(b, h, n, w.data());
+                double sum = 0;
+                for (size_t j = 0; j <= n; ++j) sum += double{w[j]};
+                // Tables of lags multiply weights; all others share out what is one.
+                if (position != "urpe") CHECK(sum == doctest::Approx(1).epsilon(1e-4));
+                for (size_t c = 0; c < C; ++c) {
+                  double read = 0;
+                  for (size_t j = 0; j <= n; ++j)
+                    read += double{w[j]} * seen.value(b, j, h * C + c);
+                  CHECK(read == doctest::Approx(double{seen.read(b, n, h * C + c)}).epsilon(1e-3));
+                }
               }
-            }
-      };
-      const Array watched = stack->encoder(stack->features, context).features.value();
-      CHECK(std::ranges::equal(watched, stack->run(false).features.value()));
-      CHECK((layers.empty() || layers == std::vector<size_t>{0, 1}));
-    }
+        };
+        const Array watched = stack.encoder(stack.features, context).features.value();
+        CHECK(std::ranges::equal(watched, stack.run(false).features.value()));
+        CHECK((layers.empty() || layers == std::vector<size_t>{0, 1}));
+      });
   for (const char* name : {"attention", "longformer", "block-attention", "combiner", "aaren",
                            "uniform", "linear-attention", "memory-caching"})
     CHECK(weigh.contains(name));
@@ -262,19 +274,10 @@ TEST_CASE("every mixer: in pieces of any sizes gives what the whole sequence giv
 }
 
 TEST_CASE("every mixer: the same with every position encoding it takes") {
-  for (const std::string& name : registered_names<MixerKind>())
-    for (const char* position : {"learned", "rope", "alibi", "carope", "urpe"}) {
-      CAPTURE(name);
-      CAPTURE(position);
-      std::unique_ptr<Stack> stack;
-      try {
-        stack = std::make_unique<Stack>(name, position);
-      } catch (const Error& refused) {
-        CHECK(refused.fault() == Fault::option);
-        continue;
-      }
-      check_pieces(stack->encoder, stack->features, stack->tokens);
-    }
+  each_position({"learned", "rope", "alibi", "carope", "urpe"},
+                [](const auto&, const auto&, const Stack& stack) {
+                  check_pieces(stack.encoder, stack.features, stack.tokens);
+                });
 }
 
 TEST_CASE("every mixer: a step reads as many rows at the end of a sequence as at its beginning") {

@@ -2,6 +2,7 @@
 // it closely enough.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -105,6 +106,32 @@ TEST_CASE("inspect sample: candidates, parts and winners are those of the layers
   };
   seen.model->encode(context);
   CHECK(layers == 3);
+}
+
+TEST_CASE("inspect sample: an answer that nobody can judge, heads and sources switched off") {
+  const Seen seen(kMenus);
+  const Task& task = seen.experiment->task();
+  Batch unknown{seen.batch.tokens, Index(seen.batch.targets.shape(), -1)};
+  CHECK_THROWS_AS(inspect_sample(*seen.model, task, unknown, 0.5), Error);
+  const size_t last = seen.sample.tokens.size() - 1;
+  const InspectedSample free =
+      inspect_sample(*seen.model, task, unknown, 0.5, {.recall = false, .answered = {last}});
+  REQUIRE(free.answers.at == std::vector<int32_t>{static_cast<int32_t>(last)});
+  CHECK(std::isnan(free.answers.asked[0]));
+  CHECK(free.target[last] == -1);
+  CHECK(free.predicted[last] == seen.sample.predicted[last]);
+  CHECK(!free.layers[0].heads[0].recall);
+
+  const InspectedSample off = inspect_sample(*seen.model, task, seen.batch, 0.5,
+                                             {.off = {.heads = {{0, 1}}, .sources = {{1, "run"}}}});
+  for (const int32_t to : off.layers[0].heads[1].to) CHECK(to == -1);
+  const auto& types = off.layers[1].types;
+  const auto run = std::ranges::find(types, std::string("run")) - types.begin();
+  for (const HeadMap& head : off.layers[1].heads)
+    for (const int32_t type : head.type) CHECK(type != run);
+  const InspectedSample soft =
+      inspect_sample(*seen.model, task, seen.batch, 0.5, {.selection = Selection::soft});
+  CHECK(soft.answers.probability != seen.sample.answers.probability);
 }
 
 TEST_CASE("inspect sample: answers are those of the head, the likeliest first") {
@@ -234,9 +261,14 @@ TEST_CASE("inspect chain: edges are pointers of the layers, from the token down"
       for (const HeadMap& head : seen.sample.layers[L - 1 - row].heads)
         expected += head.to[static_cast<size_t>(n)] >= 0;
   CHECK(pointers == expected);
-  const Chain small = chain_of(seen.sample, N - 1, 3);
-  CHECK(small.positions.size() <= 3);
-  CHECK(small.left_out > 0);
+  size_t cut = 0;
+  for (size_t n = 0; n < N; ++n) {
+    const Chain all = chain_of(seen.sample, n, N), small = chain_of(seen.sample, n, 3);
+    CHECK(small.positions.size() <= 3);
+    CHECK((small.left_out > 0) == (all.positions.size() > 3));
+    cut += small.left_out > 0;
+  }
+  CHECK(cut > 0);
 }
 
 TEST_CASE("packed: what is read back is what went in, to the stated error") {

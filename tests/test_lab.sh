@@ -137,14 +137,23 @@ browse "$common"'
   await train();
   await until(() => lab.step >= 5, "5 steps");
   await pause();
-  const steps = lab.step;
-  byId("options").value = byId("options").value.replace(/sources = .*/, "sources = window:2,sinks:1,run");
+  const menu = text => {
+    byId("options").value = byId("options").value.replace(/sources = .*/, "sources = " + text);
+  };
+  menu("window:2,nonsense");
+  byId("change").click();
+  await until(() => byId("said").classList.contains("bad") && !lab.busy, "the sentence");
+  say("a wrong change", byId("said").textContent);
+  const kept = await lab.engine.ask({do: "train", milliseconds: 1});
+  say("goes on", kept.step > 5);
+  menu("window:2,sinks:1,run");
   byId("change").click();
   await until(() => lab.training, "training");
   await until(() => lab.step >= 2 && lab.facts.config.includes("window:2"), "the change");
   await pause();
   say("changed", lab.facts.config.includes("from = /before"));
-' --seconds 400 >said || fail "$(cat said)"
+  for (const {name, bytes} of await lab.engine.files()) await keep(name, bytes);
+' --seconds 400 --files . >said || fail "$(cat said)"
 /usr/bin/python3 - <<'END'
 import json
 said = {line[0]: line[1:] for line in map(json.loads, open("said"))}
@@ -153,9 +162,24 @@ assert said["the paper\u2019s recipe"][0] < 0.2, said
 pointers, transformer = said["pointers by length"][0], said["a transformer by length"][0]
 assert min(pointers) > 0.95 and max(transformer) > 0.5 and transformer[-1] < 0.3, said
 assert "did you mean \'width\'" in said["a wrong option"][0], said
-assert said["changed"] == [True], said
+assert said["changed"] == [True] and said["goes on"] == [True], said
+assert "nonsense" in said["a wrong change"][0], said
 print("test_lab: five lessons; the paper's recipe", said["the paper\u2019s recipe"][0])
 END
+
+mkdir changed
+mv config.ini metrics.jsonl model.safetensors checkpoint.safetensors start.safetensors changed
+"$gnomon" eval --run changed --lengths 96 --batches 1 --json - >/dev/null || fail "a changed run cannot be judged"
+
+# Without WebAssembly, or with a torn engine, there is one sentence.
+browse "$common"'
+  const failed = async () => { try { await Engine.start(); return "started"; } catch (e) { return e.message; } };
+  byId("engine-wasm").textContent = byId("engine-wasm").textContent.slice(0, 400000);
+  say(await failed());
+  window.WebAssembly = undefined;
+  say(await failed());
+' >said || fail "$(cat said)"
+[ "$(grep -c 'this browser cannot run the engine' said)" = 2 ] || fail "a broken engine: $(cat said)"
 
 # What it shows of three models is what the program shows of them; and the same seed learns the same.
 small="--task copy --payload 8 --length 20 --layers 2 --width 16 --heads 2 --feed-forward 16 --batch 8"
@@ -197,6 +221,28 @@ assert off < 1e-3, f"{sys.argv[1]}: parameters differ by {off} after 50 steps"
 print(f"test_lab: {sys.argv[1]}: parameters within {off:.1g} of the program's after 50 steps")
 END
 done
+
+# A run whose data is not in the browser lives too; what the task cannot judge, nobody judges.
+yes "the same line of text again and again," | head -c 40000 >text.txt
+"$gnomon" train --model pointer --task text --file text.txt --length 32 --layers 2 --width 16 --heads 2 \
+  --feed-forward 16 --batch 4 --steps 5 --threads 1 --quiet --out of-text >/dev/null
+"$gnomon" inspect --run of-text --batches 1 --lengths 32 --out text.html >/dev/null
+page=text.html
+browse '
+  byId("tab-live").click();
+  await live.started;
+  if (!live.alive) throw new Error(byId("live-said").textContent);
+  const data = live.alive.view().data();
+  say("text", data.N, data.answerOf.size, [...data.target].every(t => t < 0),
+      document.querySelector("#live-view").textContent.includes("nobody knows"));
+  const cell = document.querySelector("#live-view .view-sequence");
+  cell.focus();
+  const before = live.alive.tokens();
+  cell.dispatchEvent(new KeyboardEvent("keydown", {key: "Delete", bubbles: true}));
+  await live.alive.look();
+  say("deleted", before.length - live.alive.tokens().length, live.alive.view().data().N);
+' >said || fail "$(cat said)"
+[ "$(paste -sd' ' said)" = '["text", 32, 32, true, true] ["deleted", 1, 31]' ] || fail "a text alive: $(cat said)"
 
 # The page of inspect is alive: typing and switching off are answered; snapshots have a slider.
 "$gnomon" train --model pointer $small --steps 50 --snapshots 3 --threads 1 --quiet --out looked-at >/dev/null
@@ -242,3 +288,36 @@ slowest, tokens = said["slowest"]
 print(f"test_lab: {tokens} tokens followed within {slowest:.0f} ms (not judged: other work may run)")
 END
 done
+
+# Another run beside it, on the same sequence; one of another task is refused.
+page=56.html
+browse '
+  const files = async run => {
+    const transfer = new DataTransfer();
+    for (const name of ["config.ini", "model.safetensors"])
+      transfer.items.add(new File([await load(run + "/" + name)], name));
+    byId("live-other").files = transfer.files;
+    byId("live-other").dispatchEvent(new Event("change"));
+    await live.opened;
+    say(byId("live-said").textContent, byId("live-beside").hidden);
+  };
+  const lines = () => [...document.querySelectorAll("#live-beside .view-sequence")].map(s => s.textContent);
+  byId("tab-live").click();
+  await live.started;
+  await files("of-text");
+  await files("transformer");
+  const before = String(lines());
+  const tokens = live.alive.tokens();
+  tokens[0] = (tokens[0] + 1) % 20;
+  await live.alive.set(tokens, live.alive.scored());
+  for (let i = 0; i < 100 && String(lines()) === before; ++i) await sleep(100);
+  const shown = selector => document.querySelector(selector + " .view-sequence").textContent.slice(0, 40);
+  say("the same", shown("#live-view") === shown("#live-beside"));
+' --files . >said || fail "$(cat said)"
+/usr/bin/python3 - <<'END'
+import json
+refused, opened, same = map(json.loads, open("said"))
+assert refused == ["beside: expected a run of copy with 22 tokens, got text with 256", True], refused
+assert opened == ["The same sequence below, in another run: transformer.", False], opened
+assert same == ["the same", True], same
+END

@@ -110,7 +110,8 @@ TEST_CASE("rwkv7: starts as published, by layer and channel") {
   const auto first = made("rwkv7", D, H), last = made("rwkv7", D, H, {}, 2);
   for (const real v : parameter(*first, "output.weight")) CHECK(v == 0);
   for (const auto& [name, gain] : {std::pair{"receptance.weight", 1.0}, {"key.weight", 0.1}}) {
-    CAPTURE(name);
+    const auto& current_name = name;
+    CAPTURE(current_name);
     const Array& w = parameter(*first, name);
     for (size_t i = 0; i < D; ++i)
       for (size_t j = 0; j <= i; ++j) {

@@ -175,7 +175,8 @@ TEST_CASE("program: wrong values of options") {
            {"--quiet", "maybe"},
            {"--out", "twice"},
        }) {
-    CAPTURE(name);
+    const auto& current_name = name;
+    CAPTURE(current_name);
     auto list = with(name, value);
     if (name == "--out") list = words("train " + kTiny + " --out a --out b");
     check_refused({list, 2, ""});

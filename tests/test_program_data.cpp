@@ -133,7 +133,8 @@ TEST_CASE("data: a config.ini edited after training is noticed, though it change
        std::vector<std::pair<std::string, std::string>>{{"heads = 2", "heads = 4"},
                                                         {"position = rope", "position = none"},
                                                         {"payload = 2", "payload = 1"}}) {
-    CAPTURE(to);
+    const auto& current_to = to;
+    CAPTURE(current_to);
     put(ini, good);
     edit(ini, from, to);
     each(3, "config.ini has changed since");

@@ -34,7 +34,8 @@ TEST_CASE("signals: every request to end saves first") {
 TEST_CASE("signals: what was ignored when the program began stays ignored") {
   for (const auto& [name, signal] : std::vector<std::pair<std::string, int>>{
            {"HUP", SIGHUP}, {"INT", SIGINT}, {"USR1", SIGUSR1}}) {
-    CAPTURE(name);
+    const auto& current_name = name;
+    CAPTURE(current_name);
     const Folder folder;
     const std::string run = folder / "run";
     Program program({"-c", "trap '' " + name + "; exec '" GNOMON_PROGRAM "' " + kTrain +

@@ -54,8 +54,10 @@ TEST_CASE("regions: of each layer of a training step, and of all that is no laye
        {std::tuple{std::string("transformer"), none, 21u, 8u},
         {"pointer", told, 18u, 8u},
         {"pointer", none, 51u, 10u}}) {
-    CAPTURE(model);
-    CAPTURE(options.size());
+    const auto& current_model = model;
+    CAPTURE(current_model);
+    const size_t told_options = options.size();
+    CAPTURE(told_options);
     const uint64_t one = regions(model, options, 1), two = regions(model, options, 2);
     CHECK(two - one <= of_layer);
     CHECK(2 * one - two <= of_rest);

@@ -187,7 +187,7 @@ stood=${said##* }
 # What is missing is a sentence, and the rest stands.
 expect "$(browse bare.html 'say.push(byId("remarks").hidden, byId("remarks").textContent.includes("no curves"),
   all(".view-row").length > 0)')" "false / true / true"
-grep -q '<noscript><p>This page draws with JavaScript' page.html || fail "without scripts nothing is said"
+grep -q '<noscript><p>Scripts are off in this browser' page.html || fail "without scripts nothing is said"
 
 # Every tab.
 expect "$(browse page.html '

@@ -45,8 +45,8 @@ TEST_CASE("shards: parts add up to the whole batch, however many tokens each of 
     CAPTURE(shards);
     const auto [parts, again] = differentiated(batch, shards);
     for (size_t i = 0; i < whole.size(); ++i)
-      CHECK(differs(parts[i], [&](size_t e) {
-              return whole[i].empty() ? real{0} : whole[i].data()[e];
+      CHECK(differs(parts[i], [&, &once = whole[i]](size_t e) {
+              return once.empty() ? real{0} : once.data()[e];
             }) == "");
     CHECK(again.loss == doctest::Approx(found.loss).epsilon(1e-6));
     CHECK(again.accuracy == found.accuracy);

@@ -392,7 +392,8 @@ TEST_CASE("sweep: the project's pages are what its ledgers say, of the plans as 
        std::vector<std::pair<std::string, std::string>>{{"results", "models/RESULTS.md"},
                                                         {"card", "models/RESULTS.md"},
                                                         {"ablation", "nn/pointer/README.md"}}) {
-    CAPTURE(page);
+    const auto& current_page = page;
+    CAPTURE(current_page);
     const std::string name = root + "tools/plans/" + plan;
     const ProgramEnd ended = gnomon_run(
         words("sweep " + name + ".ini --ledger " + name + ".jsonl --check", root + page));

@@ -38,7 +38,8 @@ TEST_CASE("sweep: what would fail after training is refused before it, with its 
            {row + "[command x]\nwords = bensh --lengths 8\nresult = x\n",
             "line 16: [command x]: unknown command 'bensh'"},
        }) {
-    CAPTURE(text);
+    const auto& current_text = text;
+    CAPTURE(current_text);
     put(plan, text);
     const ProgramEnd ended = sweep(plan, out);
     CHECK(ended.code == 2);

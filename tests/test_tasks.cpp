@@ -196,6 +196,31 @@ TEST_CASE("every task: the oracle is always right, without the targets") {
   }
 }
 
+TEST_CASE("every task: of any sequence the oracle gives an answer, -1, or a sentence") {
+  for (const Row& row : rows()) {
+    CAPTURE(row.task);
+    const auto task = make_task(row.task, row.options);
+    const auto V = static_cast<int32_t>(task->vocabulary());
+    for (uint64_t seed = 0; seed < 300; ++seed) {
+      Random random(seed);
+      const size_t N = 1 + random.below(12);
+      Batch batch{Index({2, N}), Index({2, N}, 0)};
+      // Few kinds of token, so that marks stand where they should not, or nowhere.
+      const auto first = static_cast<int32_t>(random.below(static_cast<size_t>(V)));
+      for (int32_t& token : batch.tokens)
+        token =
+            random.below(3) ? V - 1 - static_cast<int32_t>(random.below(std::min(V, 6))) : first;
+      try {
+        const Index answers = task->oracle(batch);
+        CHECK(answers.shape() == batch.tokens.shape());
+        for (const int32_t answer : answers) CHECK((answer >= -1 && answer < V));
+      } catch (const Error& error) {
+        CHECK(std::string(error.what()).find("is not in") != std::string::npos);
+      }
+    }
+  }
+}
+
 TEST_CASE("every task: the commonest answer of the training batches scores the stated chance") {
   for (const Row& row : rows()) {
     CAPTURE(row.task);

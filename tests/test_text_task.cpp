@@ -196,7 +196,8 @@ TEST_CASE("text: what is no plain text is refused by what it is") {
                                                         {"\x28\xb5\x2f\xfd", "zstd"},
                                                         {"BZh9", "bzip2"},
                                                         {"PK\3\4", "zip"}}) {
-    CAPTURE(what);
+    const auto& current_what = what;
+    CAPTURE(current_what);
     const TemporaryFile good(noise(300)), bad(begin + noise(300)), inside("a" + begin + noise(300));
     const std::string said = sentence(Fault::data, [&] {
       make_task("text", {{"file", good.path + "," + bad.path}});

@@ -36,13 +36,14 @@ std::string lab_page(const PackedEngine& engine) {
         std::string(GNOMON_EMBEDDED(gnomon_lab_lessons)),
         std::string(GNOMON_EMBEDDED(gnomon_lab_js))})
     js += part + "\n";
-  return filled({GNOMON_EMBEDDED(gnomon_lab_html)},
-                {{"css", view_style() + std::string(GNOMON_EMBEDDED(gnomon_lab_css))},
-                 {"engine-script", engine.script},
-                 {"engine-wasm", engine.wasm},
-                 {"worker", engine_worker()},
-                 {"d3", {GNOMON_EMBEDDED(gnomon_lab_d3)}},
-                 {"js", js}});
+  return filled(
+      {GNOMON_EMBEDDED(gnomon_lab_html)},
+      {{"css", page_colours() + view_style() + std::string(GNOMON_EMBEDDED(gnomon_lab_css))},
+       {"engine-script", engine.script},
+       {"engine-wasm", engine.wasm},
+       {"worker", engine_worker()},
+       {"d3", {GNOMON_EMBEDDED(gnomon_lab_d3)}},
+       {"js", js}});
 }
 
 Exit lab(const Words& words) {

@@ -72,15 +72,23 @@ inline Var gathered_dot(const Var& q, const Var& key, const Targets& to, size_t 
         const size_t M = to.rows();
         if (in.wants(0)) {
           Array& dq = in.grad(0);
-          parallel_for(B * N, 16, [&, N = N](size_t begin, size_t end) {
+          parallel_for(B * N, 16, [&, N = N, D = D](size_t begin, size_t end) {
+            std::vector<const real*> rows(K);
+            std::vector<real> slope(K);
             for (size_t n = begin; n < end; ++n)
-              for (size_t h = 0; h < H; ++h)
-                for (size_t k = 0; k < K; ++k) {
-                  const int32_t j = to.index().data()[(n * G + (G == 1 ? 0 : h)) * K + k];
-                  if (j >= 0)
-                    simd::add_scaled(dq.row(n) + h * C, scale * ds.data()[(n * H + h) * K + k],
-                                     key.row(n / N * M + static_cast<size_t>(j)) + h * C, C);
-                }
+              for (size_t h = 0; h < H; ++h) {
+                const int32_t* j = to.index().data() + (n * G + (G == 1 ? 0 : h)) * K;
+                const real* keys = key.row(n / N * M) + h * C;
+                size_t there = 0;
+                for (size_t k = 0; k < K; ++k)
+                  if (j[k] >= 0) {
+                    slope[there] = ds.data()[(n * H + h) * K + k];
+                    rows[there++] = keys + static_cast<size_t>(j[k]) * D;
+                  }
+                simd::weighted_sum(
+                    there, C, dq.row(n) + h * C, real{1}, scale, [&](size_t i) { return rows[i]; },
+                    [&](size_t i) { return slope[i]; });
+              }
           });
         }
         if (in.wants(1)) {
@@ -88,13 +96,15 @@ inline Var gathered_dot(const Var& q, const Var& key, const Targets& to, size_t 
           const Readers& readers = to.readers();
           counters.rows_written += B * N * G * K;
           parallel_for(B * M, 16, [&, N = N](size_t begin, size_t end) {
+            const auto each = static_cast<uint32_t>(K);  // divides faster than 64 bits
+            const size_t heads = G == 1 ? H : 1;         // of a reader
             for (size_t row = begin; row < end; ++row) {
               const size_t b = row / M;
               for (auto r = readers.begin(b, row % M); r != readers.end(b, row % M); ++r) {
-                const size_t n = b * N + *r / (G * K), g = *r / K % G, k = *r % K;
-                for (size_t h = G == 1 ? 0 : g; h < (G == 1 ? H : g + 1); ++h)
-                  simd::add_scaled(dkey.row(row) + h * C, scale * ds.data()[(n * H + h) * K + k],
-                                   q.row(n) + h * C, C);
+                const size_t first = (b * N * G + *r / each) * heads, k = *r % each;
+                for (size_t head = first; head < first + heads; ++head)  // n H + h
+                  simd::add_scaled(dkey.row(row) + head % H * C, scale * ds.row(head)[k],
+                                   q.data() + head * C, C);
               }
             }
           });

@@ -33,7 +33,7 @@ inline void softmax_row(real* w, size_t count) {
 class HeadScores {
  public:
   HeadScores(const Array& q, const Array& k, size_t heads)
-      : q_(q), k_(k), heads_(heads), C_(q.shape().last() / heads) {}
+      : q_(q), k_(k), C_(q.shape().last() / heads) {}
   real operator()(size_t b, size_t h, size_t n, size_t j) const {
     const size_t N = q_.shape()[1], M = k_.shape()[1];
     return simd::dot(q_.row(b * N + n) + h * C_, k_.row(b * M + j) + h * C_, C_) /
@@ -42,7 +42,7 @@ class HeadScores {
 
  private:
   const Array &q_, &k_;
-  size_t heads_, C_;
+  size_t C_;
 };
 
 }  // namespace gnomon

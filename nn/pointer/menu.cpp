@@ -84,7 +84,10 @@ Menu::Menu(const std::string& sources, const MixerPlace& place) {
                 "expected at most one source that chains within the layer, got '{}' and '{}'",
                 chosen[chosen.size() - 2].written.name, chosen.back().written.name);
   for (auto& [written, source, chains, needs_previous] : chosen) {
-    source->build(place);
+    std::vector<size_t> heads;
+    for (size_t h = 0; h < place.heads; ++h)
+      if (written.heads[h]) heads.push_back(h);
+    source->build(place, heads);
     MenuEntry entry{written.name, source.get(), source->form(), written.heads, {}};
     if (!entry.form.grows) entry.of_slot = source->slot_types(0);
     if (std::ranges::find(entry.heads, false) == entry.heads.end()) entry.heads.clear();

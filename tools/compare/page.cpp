@@ -127,7 +127,7 @@ std::string script() {
 
 std::string comparison_page(const Comparison& comparison) {
   return filled({GNOMON_EMBEDDED(gnomon_compare_html)},
-                {{"css", std::string(GNOMON_EMBEDDED(gnomon_compare_report_css)) +
+                {{"css", page_colours() + std::string(GNOMON_EMBEDDED(gnomon_compare_report_css)) +
                              std::string(GNOMON_EMBEDDED(gnomon_compare_css))},
                  {"data", escaped_script(data_of(comparison))},
                  {"d3", {GNOMON_EMBEDDED(gnomon_compare_d3)}},

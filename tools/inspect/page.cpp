@@ -7,6 +7,7 @@
 #include "tools/packed_engine.hpp"
 
 GNOMON_EMBED(gnomon_report_html, "/tools/inspect/report.html");
+GNOMON_EMBED(gnomon_colours_css, "/tools/inspect/colours.css");
 GNOMON_EMBED(gnomon_report_css, "/tools/inspect/report.css");
 GNOMON_EMBED(gnomon_view_css, "/tools/inspect/view.css");
 GNOMON_EMBED(gnomon_view_data_js, "/tools/inspect/view_data.js");
@@ -19,6 +20,7 @@ GNOMON_EMBED(gnomon_report_map_js, "/tools/inspect/report_map.js");
 GNOMON_EMBED(gnomon_report_live_js, "/tools/inspect/report_live.js");
 GNOMON_EMBED(gnomon_engine_js, "/tools/lab/engine.js");
 GNOMON_EMBED(gnomon_alive_js, "/tools/lab/alive.js");
+GNOMON_EMBED(gnomon_beside_js, "/tools/lab/beside.js");
 GNOMON_EMBED(gnomon_worker_js, "/tools/lab/worker.js");
 GNOMON_EMBED(gnomon_report_js, "/tools/inspect/report.js");
 GNOMON_EMBED_FILE(gnomon_d3, GNOMON_D3);
@@ -55,6 +57,8 @@ std::string filled(std::string text,
   return text;
 }
 
+std::string page_colours() { return {GNOMON_EMBEDDED(gnomon_colours_css)}; }
+
 std::string view_style() { return {GNOMON_EMBEDDED(gnomon_view_css)}; }
 
 std::string view_script() {
@@ -67,7 +71,8 @@ std::string view_script() {
 
 std::string engine_script() {
   return std::string(GNOMON_EMBEDDED(gnomon_engine_js)) +
-         std::string(GNOMON_EMBEDDED(gnomon_alive_js));
+         std::string(GNOMON_EMBEDDED(gnomon_alive_js)) +
+         std::string(GNOMON_EMBEDDED(gnomon_beside_js));
 }
 
 std::string engine_worker() { return {GNOMON_EMBEDDED(gnomon_worker_js)}; }
@@ -76,20 +81,21 @@ std::string inspection_page(const Inspection& inspection) {
   auto engine = inspection.model_file.empty() ? std::nullopt : packed_engine();
   const bool alive = engine.has_value();
   if (!alive) engine.emplace();
-  return filled({GNOMON_EMBEDDED(gnomon_report_html)},
-                {{"css", std::string(GNOMON_EMBEDDED(gnomon_report_css)) + view_style()},
-                 {"data", escaped_script(inspection_json(inspection))},
-                 {"run-config", alive ? base64(inspection.config) : ""},
-                 {"run-model", alive ? base64(inspection.model_file) : ""},
-                 {"engine-script", engine->script},
-                 {"engine-wasm", engine->wasm},
-                 {"worker", alive ? engine_worker() : ""},
-                 {"d3", {GNOMON_EMBEDDED(gnomon_d3)}},
-                 {"js", view_script() + engine_script() +
-                            std::string(GNOMON_EMBEDDED(gnomon_report_live_js)) +
-                            std::string(GNOMON_EMBEDDED(gnomon_report_charts_js)) +
-                            std::string(GNOMON_EMBEDDED(gnomon_report_map_js)) +
-                            std::string(GNOMON_EMBEDDED(gnomon_report_js))}});
+  return filled(
+      {GNOMON_EMBEDDED(gnomon_report_html)},
+      {{"css", page_colours() + std::string(GNOMON_EMBEDDED(gnomon_report_css)) + view_style()},
+       {"data", escaped_script(inspection_json(inspection))},
+       {"run-config", alive ? base64(inspection.config) : ""},
+       {"run-model", alive ? base64(inspection.model_file) : ""},
+       {"engine-script", engine->script},
+       {"engine-wasm", engine->wasm},
+       {"worker", alive ? engine_worker() : ""},
+       {"d3", {GNOMON_EMBEDDED(gnomon_d3)}},
+       {"js", view_script() + engine_script() +
+                  std::string(GNOMON_EMBEDDED(gnomon_report_live_js)) +
+                  std::string(GNOMON_EMBEDDED(gnomon_report_charts_js)) +
+                  std::string(GNOMON_EMBEDDED(gnomon_report_map_js)) +
+                  std::string(GNOMON_EMBEDDED(gnomon_report_js))}});
 }
 
 }  // namespace gnomon

@@ -7,6 +7,8 @@ namespace gnomon {
 
 std::string inspection_page(const Inspection& inspection);
 
+/// The colours of all pages, as CSS variables.
+std::string page_colours();
 /// The scripts of the view of one sample, createView() of view.js: d3 comes before them.
 std::string view_script();
 /// Its CSS.

@@ -1,12 +1,6 @@
-// The tab in which the sample lives: the run's own model, in the engine of this page, reads whatever
-// is typed. Only where the page carries both; the engine starts when the tab is opened first.
+// The tab in which the sample lives: the run's own model, in the engine of this page, reads
+// whatever is typed. Only where the page carries both; the engine starts with the tab.
 "use strict";
-
-function bytesOf(id) {
-  const raw = atob(document.getElementById(id).textContent.trim()), bytes = new Uint8Array(raw.length);
-  for (let i = 0; i < raw.length; ++i) bytes[i] = raw.charCodeAt(i);
-  return bytes;
-}
 
 const live = {
   there: () => Engine.there() && document.getElementById("run-model").textContent.trim() !== "",
@@ -16,15 +10,27 @@ const live = {
   start(sample) {
     return live.started ||= (async () => {
       const said = document.getElementById("live-said");
+      const carried = id => bytesOfBase64(document.getElementById(id).textContent.trim());
       try {
         const engine = await Engine.start();
-        await engine.put([{name: "config.ini", bytes: bytesOf("run-config")},
-                          {name: "model.safetensors", bytes: bytesOf("run-model")}]);
+        await engine.put([{name: "config.ini", bytes: carried("run-config")},
+                          {name: "model.safetensors", bytes: carried("run-model")}]);
         const facts = await engine.ask({do: "open"});
-        live.alive = createAlive(document.getElementById("live-view"), engine, facts);
+        const beside = createBeside(document.getElementById("live-beside"));
+        live.alive = createAlive(document.getElementById("live-view"), engine, facts,
+                                 () => beside.follow(live.alive));
         await live.alive.set([...sample.tokens], [...sample.answerOf.keys()]);
         said.textContent = "Type on the sequence, or switch parts of the model off: the answers " +
           "follow. Right answers are the task's, where it can say.";
+        const other = document.getElementById("live-other");
+        other.onchange = () => live.opened = (async () => {
+          try {
+            const {model} = await beside.open([...other.files], live.alive, facts);
+            said.textContent = `The same sequence below, in another run: ${model}.`;
+          } catch (error) {
+            said.textContent = error.message;
+          }
+        })();
       } catch (error) {
         said.textContent = error.message;
       }
@@ -45,5 +51,5 @@ function snapshotSlider(data, view) {
     view.show(sample);
   };
   slider.addEventListener("input", show);
-  document.getElementById("snapshot-step").textContent = "the last";
+  show();
 }

@@ -180,7 +180,8 @@ Answers answers_of(const Array& logits, const std::vector<int32_t>& positions,
       answers.token.push_back(order[i]);
       answers.probability.push_back(probability(order[i]));
     }
-    answers.asked.push_back(probability(target[static_cast<size_t>(positions[m])]));
+    const int32_t right = target[static_cast<size_t>(positions[m])];
+    answers.asked.push_back(right < 0 ? NAN : probability(right));
   }
   return answers;
 }
@@ -258,8 +259,10 @@ InspectedSample inspect_sample(const SequenceModel& model, const Task& task, con
   const Encoded encoded = model.encode(context);
 
   std::vector<int32_t> positions;
+  std::vector<bool> answered(N, false);
+  for (const size_t n : reading.answered) answered.at(n) = true;
   for (size_t n = 0; n < N; ++n)
-    if (seen.target[n] >= 0) positions.push_back(static_cast<int32_t>(n));
+    if (seen.target[n] >= 0 || answered[n]) positions.push_back(static_cast<int32_t>(n));
   const size_t M = positions.size();
   expect(M > 0, "inspect: targets [1,N]: expected at least one scored position, got none");
   const Var rows = gather_rows(encoded.features, Index({1, M}, positions));

@@ -70,14 +70,14 @@ struct Answers {
   size_t kept = 0;
   std::vector<int32_t> token = {};
   std::vector<double> probability = {};
-  std::vector<double> asked = {};  ///< [M] how probable the right answer is
+  std::vector<double> asked = {};  ///< [M] how probable the right answer is; NaN: not known
 };
 
 struct InspectedSample {
   double temperature = 1;               ///< of the soft distribution
   std::vector<int32_t> tokens = {};     ///< [N]
-  std::vector<int32_t> target = {};     ///< [N] the right answer; -1: nothing is asked
-  std::vector<int32_t> predicted = {};  ///< [N] the answer; -1 likewise
+  std::vector<int32_t> target = {};     ///< [N] the right answer; -1: none is known
+  std::vector<int32_t> predicted = {};  ///< [N] the answer; -1: nothing is asked
   struct Word {
     int32_t token;
     std::string symbol, spelling;  ///< Task::symbol and Task::spell
@@ -98,11 +98,12 @@ constexpr size_t kFewestKept = 4;          ///< of a token and head, in any case
 struct Reading {
   Selection selection = Selection::hard;
   SwitchedOff off = {};
-  bool recall = true;  ///< quadratic
+  bool recall = true;                 ///< quadratic
+  std::vector<size_t> answered = {};  ///< positions to answer where the batch has no target, too
 };
 
 /// Runs the model on the sample [1,N]. Throws Error for more than one sequence, or when no position
-/// is scored.
+/// is to be answered.
 InspectedSample inspect_sample(const SequenceModel& model, const Task& task, const Batch& sample,
                                double temperature, const Reading& reading = {});
 

@@ -2,14 +2,18 @@
 // for; and the chain of a token as a tree (tools/inspect/chain.hpp). Nothing here draws.
 "use strict";
 
+function bytesOfBase64(text) {
+  const raw = atob(text), bytes = new Uint8Array(raw.length);
+  for (let i = 0; i < raw.length; ++i) bytes[i] = raw.charCodeAt(i);
+  return bytes;
+}
+
 /// A packed list of `count` numbers (tools/inspect/packed.hpp).
 function unpacked(pool, packed, count) {
   if (!Array.isArray(packed)) return new Float64Array(count).fill(packed === null ? NaN : packed);
-  const [kind, place, low, unit] = packed, text = atob(pool[place]);
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; ++i) bytes[i] = text.charCodeAt(i);
+  const [kind, place, low, unit] = packed, bytes = bytesOfBase64(pool[place]);
   const view = new DataView(bytes.buffer), size = kind === "l" || kind === "f" ? 4 : 2;
-  const list = new Float64Array(text.length / size);
+  const list = new Float64Array(bytes.length / size);
   for (let i = 0; i < list.length; ++i) {
     if (kind === "i") list[i] = view.getInt16(2 * i, true);
     else if (kind === "l") list[i] = view.getInt32(4 * i, true);

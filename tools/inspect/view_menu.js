@@ -144,8 +144,9 @@ function createMenu(element, choose) {
     if (!found)
       return answer.replaceChildren(head, made("p", "view-note", "Nothing is asked here."));
     const right = data.predicted[n] === data.target[n];
-    head.append(": ", made("b", right ? "right" : "wrong", right ? "✓ right" : "✗ wrong"),
-                `, asked “${data.symbol(data.target[n])}”: ${share(found.asked)}`);
+    if (data.target[n] < 0) head.append(": nobody knows whether it is right");
+    else head.append(": ", made("b", right ? "right" : "wrong", right ? "✓ right" : "✗ wrong"),
+                     `, asked “${data.symbol(data.target[n])}”: ${share(found.asked)}`);
     const list = made("ol", "view-odds");
     for (const {token, probability} of found.all.slice(0, 6)) {
       const item = made("li", token === data.target[n] ? "asked" : "", made("i"),

@@ -91,12 +91,13 @@ function createStrip(element, choose) {
     const fits = Math.floor((step + 2) / (8.5 * unit));
     cells.select(".view-letter").attr("y", 18 * unit).text(n =>
       n === now.token || targets.has(n) ? data.at(n) : fits ? fitted(data.at(n), fits) : "");
-    const wrong = n => data.answerOf.has(n) && data.predicted[n] !== data.target[n];
+    const known = n => data.answerOf.has(n) && data.target[n] >= 0;
+    const wrong = n => known(n) && data.predicted[n] !== data.target[n];
     cells.select(".view-answer").attr("y", 38 * unit).classed("wrong", wrong)
       .text(n => data.answerOf.has(n) && fits ? fitted(data.symbol(data.predicted[n]), fits) : "");
     cells.select("title").text(n => `token ${n}: ${data.spelling(data.tokens[n])}` +
-      (data.answerOf.has(n) ? `; asked for ${data.spelling(data.target[n])}, answers ` +
-                              data.spelling(data.predicted[n]) : ""));
+      (known(n) ? `; asked for ${data.spelling(data.target[n])}` : "") +
+      (data.answerOf.has(n) ? `; answers ${data.spelling(data.predicted[n])}` : ""));
     const every = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000].find(e => e * step >= 34 * unit);
     groups.ticks.selectAll("text").data(seen.filter(n => n % (every || 5000) === 0)).join("text")
       .attr("x", x).attr("y", tall - 4 * unit).text(n => n);

@@ -1,12 +1,16 @@
-// A view of one sequence (tools/inspect/view.js) that follows an engine: tokens are typed over, parts
-// of the model are switched off, and everything that is drawn is what the model then does.
+// A view of one sequence (tools/inspect/view.js) that follows an engine: tokens are typed over,
+// parts of the model are switched off, and everything that is drawn is what the model then does.
 "use strict";
 
-/// createAlive(element, engine, facts, changed) -> {draw(length, seed), set(tokens, scored), look(),
-/// off(), end()}; `facts` are what the engine said of its run, `changed` is called after every look. look() may be called as often as one likes: while
-/// one is under way, only the last of those that wait is carried out.
+/// createAlive(element, engine, facts, changed)    facts: what the engine said of its run
+///   draw(length, seed)     shows a sequence of the task
+///   set(tokens, scored)    shows these, answered at the positions `scored`
+///   look()                 asks the engine again, and calls changed(); as often as one likes:
+///                          while it answers, only the last of those that wait is carried out
+///   tokens(), scored(), off(), view(), end()
 function createAlive(root, engine, facts, changed = () => {}) {
-  const bar = made("div", "alive-bar"), switches = made("div", "alive-switches"), place = made("div");
+  const bar = made("div", "alive-bar"), switches = made("div", "alive-switches");
+  const place = made("div");
   const told = made("p", "alive-told");
   told.setAttribute("role", "status");
   root.replaceChildren(bar, switches, told, place);
@@ -24,7 +28,7 @@ function createAlive(root, engine, facts, changed = () => {}) {
   const write = madeButton("write a token", "go on with the likeliest token", async () => {
     try {
       const {tokens: more} = await engine.ask({do: "write", tokens, count: 1});
-      set([...tokens, ...more], [...scored, tokens.length - 1]);
+      set([...tokens, ...more], [...scored, tokens.length]);
     } catch (error) {
       tell(error);
     }
@@ -32,7 +36,8 @@ function createAlive(root, engine, facts, changed = () => {}) {
   bar.append(made("label", "", "length ", length), made("label", "", "seed ", seed), drawn, write,
              made("label", "", "pointers ", reading));
   reading.onchange = () => look();
-  seed.onchange = length.onchange = () => draw(Number(length.value), Number(seed.value)).catch(tell);
+  seed.onchange = length.onchange = () =>
+    draw(Number(length.value), Number(seed.value)).catch(tell);
 
   function tell(error) { told.textContent = error ? error.message : ""; }
 
@@ -65,7 +70,7 @@ function createAlive(root, engine, facts, changed = () => {}) {
     if (view) view.show(sample);
     else {
       offer(sample);
-      view = createView(place, sample, {onSequence: typed => set(typed, scored)});
+      view = createView(place, sample, {onSequence: type});
     }
     tell();
     changed();
@@ -88,14 +93,18 @@ function createAlive(root, engine, facts, changed = () => {}) {
       running = null;
     })();
   }
-  /// Another sequence; what is asked of it stays where it was asked, or at its end.
-  function set(typed, at) {
-    const before = tokens ? tokens.length : typed.length;
-    tokens = [...typed];
-    scored = at.map(n => n + (n >= before - 1 ? tokens.length - before : 0))
-      .filter((n, i, all) => n >= 0 && n < tokens.length && all.indexOf(n) === i);
-    if (scored.length === 0) scored = [tokens.length - 1];
+  function set(those, at) {
+    tokens = [...those], scored = [...at];
     return look();
+  }
+  /// After the user has typed: what was asked behind the place of the change moves with it.
+  function type(typed) {
+    const by = typed.length - tokens.length;
+    let place = 0;
+    while (place < typed.length && typed[place] === tokens[place]) ++place;
+    const moved = scored.map(n => n + (n > place || (by > 0 && n === place) ? by : 0));
+    const still = [...new Set(moved)].filter(n => n < typed.length);
+    return set(typed, still.length ? still : [typed.length - 1]);
   }
   /// A sequence of the task.
   async function draw(N, from = Number(seed.value)) {
@@ -105,6 +114,6 @@ function createAlive(root, engine, facts, changed = () => {}) {
     scored = sample.targets.flatMap((target, n) => target >= 0 ? [n] : []);
     return look();
   }
-  return {draw, set, look, off: () => off, tokens: () => [...tokens], scored: () => [...scored], view: () => view,
-          end: () => root.replaceChildren()};
+  return {draw, set, look, off: () => off, tokens: () => [...tokens], scored: () => [...scored],
+          view: () => view, end: () => root.replaceChildren()};
 }

@@ -5,6 +5,7 @@
 //   {"do": "change", "options": "..."}           other options, and the weights that fit
 //   {"do": "train", "milliseconds": 200}         takes steps, until the time or the run is over
 //   {"do": "open"}                               the run whose files lie in /run, to be looked at
+//   {"do": "save"}                               its files in /run, as it is now
 //   {"do": "judge", "lengths": [64], "batches": 4, "sequences": 32}   the last: in a batch
 //   {"do": "sample", "length": 64, "seed": 1}    a sequence of the task
 //   {"do": "inspect", "tokens": [...], "scored": [...], "selection": "hard",
@@ -76,7 +77,11 @@ class Run {
   static std::unique_ptr<Run> opened() {
     auto run = std::unique_ptr<Run>(new Run);
     const Arguments config = Arguments::of_file(std::string(kRun) + "/config.ini");
-    run->experiment_ = Experiment::of_run(config, kRun);
+    run->experiment_ = Experiment::unprepared(config, kRun);
+    try {
+      run->experiment_->prepare();
+    } catch (const Error&) {  // its data is not here: it can read and write, and is not judged
+    }
     run->model_ = load_model(kRun, std::string(kRun) + "/model.safetensors", *run->experiment_);
     return run;
   }
@@ -88,19 +93,15 @@ class Run {
   double temperature() const {
     return last_.step ? last_.temperature : experiment_->training.temperature.last();
   }
-  size_t steps() const { return trainer_ ? trainer_->steps() : 0; }
 
   Answer train(double seconds) {
     if (!recorded_) fail(Fault::option, "train: expected a run made here, got one that was opened");
     const Stopwatch watch;
     while (!recorded_->ended() && watch.seconds() < seconds) last_ = recorded_->step();
-    return {{"step", steps()},
+    return {{"step", trainer_->steps()},
             {"ended", recorded_->ended()},
-            {"stop", recorded_->state().stop},
             {"loss", last_.loss},
             {"accuracy", last_.accuracy},
-            {"temperature", last_.temperature},
-            {"rate", last_.rate},
             {"tokens_per_s", recorded_->speed()}};
   }
   void save() {
@@ -126,17 +127,8 @@ Run& run() {
   return *current();
 }
 
-Answer spelled(const Task& task, const std::vector<int32_t>& tokens) {
-  Answer words = Answer::array();
-  for (const int32_t t : tokens) words.push_back(task.spell(t));
-  return words;
-}
-
 /// What there is to know of a run before it is trained.
 Answer described(Run& run) {
-  const Task& task = run.task();
-  std::vector<int32_t> all(std::min<size_t>(task.vocabulary(), 4096));
-  for (size_t t = 0; t < all.size(); ++t) all[t] = static_cast<int32_t>(t);
   const Encoder& encoder = run.model().encoder();
   Answer sources = Answer::array();  // of each layer
   for (size_t l = 0; l < encoder.layers(); ++l)
@@ -146,10 +138,9 @@ Answer described(Run& run) {
           {"parameters", run.model().parameter_count()},
           {"length", run.experiment().training.length},
           {"steps", run.experiment().training.steps},
-          {"step", run.steps()},
           {"layers", encoder.layers()},
           {"sources", sources},
-          {"vocabulary", spelled(task, all)},
+          {"vocabulary", run.task().vocabulary()},
           {"config", read_file(std::string(kRun) + "/config.ini", kLargestConfig)}};
 }
 
@@ -165,12 +156,13 @@ Answer change(const std::string& ini) {
   run().save();
   fs::remove_all(kBefore);
   fs::rename(kRun, kBefore);
-  const auto before = std::exchange(current(), nullptr);
+  auto before = std::exchange(current(), nullptr);
   try {
     current() = Run::made(ini + fmt::format("\nfrom = {}\nfrom-partial = true\n", kBefore));
   } catch (...) {
     fs::remove_all(kRun);
     fs::rename(kBefore, kRun);
+    current() = std::move(before);
     throw;
   }
   return described(run());
@@ -189,7 +181,6 @@ Answer judge(const Json& request) {
     all.push_back({{"length", N},
                    {"token_accuracy", e.token_accuracy},
                    {"exact_match", e.exact_match},
-                   {"loss", e.loss},
                    {"chance", e.chance}});
   }
   return all;
@@ -203,24 +194,18 @@ Answer sample(const Json& request) {
       1, length, Random(count_at(request, "seed", 1 << 30)).split("inspect").split(length));
   const std::vector<int32_t> tokens(batch.tokens.begin(), batch.tokens.end());
   return {{"tokens", tokens},
-          {"targets", std::vector<int32_t>(batch.targets.begin(), batch.targets.end())},
-          {"spelled", spelled(task, tokens)}};
+          {"targets", std::vector<int32_t>(batch.targets.begin(), batch.targets.end())}};
 }
 
-/// What is right at the scored positions of a sequence that anybody may have written; -1 where the
-/// task cannot say.
-Index asked(const Task& task, const Index& tokens, const Json& scored) {
-  const size_t N = tokens.size();
-  Batch batch{tokens, Index({1, N}, -1)};
-  std::vector<size_t> at;
-  for (const Json& n : scored) at.push_back(json_integer(n, 0, N - 1, "scored"));
-  for (const size_t n : at) batch.targets.data()[n] = 0;
+/// What is right at some positions of a sequence that anybody may have written; -1: nobody knows.
+Index asked(const Task& task, const Index& tokens, const std::vector<size_t>& at) {
+  Index right(tokens.shape(), -1);
   try {
-    const Index right = task.oracle(batch);
-    for (const size_t n : at) batch.targets.data()[n] = std::max(0, right.data()[n]);
-  } catch (const Error&) {  // no sequence of this task: then 0 is as right as any
+    const Index found = task.oracle({tokens, right});
+    for (const size_t n : at) right.data()[n] = found.data()[n];
+  } catch (const Error&) {  // it stands nowhere in the task's data
   }
-  return batch.targets;
+  return right;
 }
 
 SwitchedOff off_at(const Json& request) {
@@ -242,10 +227,12 @@ Answer inspect(const Json& request) {
   const std::vector<int32_t> tokens = tokens_at(request, "tokens", task);
   const Index row({1, tokens.size()}, tokens);
   const std::string& selection = json_text(json_at(request, "selection", "request"), "selection");
-  const Reading reading{selection_of(selection), off_at(request), false};
+  std::vector<size_t> scored;
+  for (const Json& n : json_at(request, "scored", "request"))
+    scored.push_back(json_integer(n, 0, tokens.size() - 1, "scored"));
+  const Reading reading{selection_of(selection), off_at(request), false, scored};
   return Answer::parse(sample_json(inspect_sample(
-      run().model(), task, {row, asked(task, row, json_at(request, "scored", "request"))},
-      run().temperature(), reading)));
+      run().model(), task, {row, asked(task, row, scored)}, run().temperature(), reading)));
 }
 
 Answer write(const Json& request) {
@@ -258,7 +245,7 @@ Answer write(const Json& request) {
     written.push_back(token);
     return true;
   });
-  return {{"tokens", written}, {"spelled", spelled(task, written)}};
+  return {{"tokens", written}};
 }
 
 /// Rows read by pointers, and the gradient that comes back to them.
@@ -285,10 +272,7 @@ Answer gather(const Json& request) {
 Answer answer(const Json& request) {
   const std::string& what = json_text(json_at(request, "do", "request"), "do");
   const auto options = [&] { return json_text(json_at(request, "options", "request"), "options"); };
-  if (what == "describe")
-    return {{"models", names_of<ModelKind>()},
-            {"mixers", names_of<MixerKind>()},
-            {"tasks", names_of<Task>()}};
+  if (what == "describe") return {{"models", names_of<ModelKind>()}, {"tasks", names_of<Task>()}};
   if (what == "new") {  // wrong options leave the run that there was
     current() = Run::made(options());
     return described(run());

@@ -1,6 +1,7 @@
 // The engine as the pages see it: `await Engine.start()`, then `await engine.ask({do: ...})`. It
 // runs in a worker, so that the page never waits. The script and the WebAssembly module lie in the
-// page, compressed, in <script type="application/octet-stream" id="engine-script"> and "engine-wasm".
+// page, compressed, in <script type="application/octet-stream" id="engine-script"> and
+// "engine-wasm".
 "use strict";
 
 const Engine = {
@@ -28,7 +29,7 @@ const Engine = {
     worker.onmessage = ({data}) => {
       const {resolve, reject} = waiting.get(data.id);
       waiting.delete(data.id);
-      data.answer && data.answer.error ? reject(new Error(data.answer.error)) : resolve(data.answer);
+      data.answer.error ? reject(new Error(data.answer.error)) : resolve(data.answer);
     };
     return {
       /// The answer of engine.cpp. Throws Error with its sentence.

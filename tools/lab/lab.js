@@ -2,13 +2,14 @@
 "use strict";
 
 const byId = id => document.getElementById(id);
-const SLICE = 120;           // milliseconds of training between two looks
-const JUDGE_EVERY = 1000;    // milliseconds between two judgements while it trains
+const SLICE = 120;         // milliseconds of training between two looks
+const JUDGE_EVERY = 1000;  // milliseconds between two judgements while it trains
 
 const lab = {
   engine: null, facts: null, training: false, busy: false,
   curve: [],      // {step, loss, accuracy} of batches
   judged: [],     // {step, accuracy} on fresh data, hard pointers
+  chance: 0,      // of the task
   lengths: [],    // {length, token_accuracy, exact_match, chance}
   watchers: [],   // called after every change
 };
@@ -21,8 +22,10 @@ function say(sentence, bad = false) {
 const changed = () => lab.watchers.forEach(watcher => watcher(lab));
 
 /// The options in the text field: "name = value" lines, with task and model from their fields.
+/// Where an opened run began is not here.
 function optionText() {
-  const own = byId("options").value.split("\n").filter(line => !/^\s*(task|model)\s*=/.test(line));
+  const elsewhere = /^\s*(task|model|from|from-partial|continue|schedule-from)\s*=/;
+  const own = byId("options").value.split("\n").filter(line => !elsewhere.test(line));
   return `model = ${byId("model").value}\ntask = ${byId("task").value}\n${own.join("\n")}\n`;
 }
 
@@ -51,15 +54,15 @@ function buttons() {
 function begun(facts) {
   lab.facts = facts;
   lab.ended = false;
-  byId("facts").textContent = `${facts.model} on ${facts.task}: ${facts.parameters.toLocaleString("en")} ` +
-    `parameters, ${facts.layers} layers, length ${facts.length}`;
+  byId("facts").textContent = `${facts.model} on ${facts.task}: ` +
+    `${facts.parameters.toLocaleString("en")} parameters, ${facts.layers} layers, ` +
+    `length ${facts.length}`;
 }
 
 async function make() {
   lab.curve = [], lab.judged = [], lab.lengths = [];
   begun(await lab.engine.ask({do: "new", options: optionText()}));
   lab.made = optionText();
-  lab.chance = 0;
   await newSample();
 }
 
@@ -68,20 +71,17 @@ async function newSample() {
   if (lab.alive) lab.alive.end();
   lab.alive = createAlive(byId("look"), lab.engine, lab.facts, () => {
     lab.off = lab.alive.off();
-    const tokens = String(lab.alive.tokens());
-    if (lab.other && tokens !== lab.shown)
-      lab.other.alive.set(lab.alive.tokens(), lab.alive.scored());
-    lab.shown = tokens;
+    lab.beside.follow(lab.alive);
     changed();
   });
   await lab.alive.draw(lab.facts.length, 1);
 }
 
 async function judgeOnce() {
-  const [now] = await lab.engine.ask({do: "judge", lengths: [lab.facts.length], batches: 1, sequences: 32});
+  const [now] = await lab.engine.ask(
+    {do: "judge", lengths: [lab.facts.length], batches: 1, sequences: 32});
   lab.chance = now.chance;
-  lab.judged.push({step: lab.step, accuracy: now.token_accuracy, exact: now.exact_match});
-  return now;
+  lab.judged.push({step: lab.step, accuracy: now.token_accuracy});
 }
 
 /// Takes steps until the run is over or the button says pause.
@@ -103,9 +103,9 @@ async function train() {
     await lab.alive.look();
     draw();
     const seconds = (performance.now() - began) / 1000, now = lab.judged[lab.judged.length - 1];
+    const speed = Math.round(at.tokens_per_s).toLocaleString("en");
     say(`step ${at.step} of ${lab.facts.steps}: loss ${at.loss.toFixed(4)}, hard pointers ` +
-        `${(100 * now.accuracy).toFixed(1)} %, ${Math.round(at.tokens_per_s).toLocaleString("en")} ` +
-        `tokens/s, ${seconds.toFixed(0)} s`);
+        `${(100 * now.accuracy).toFixed(1)} %, ${speed} tokens/s, ${seconds.toFixed(0)} s`);
     changed();
   }
   if (lab.ended) await judgeLengths();
@@ -127,16 +127,16 @@ async function judgeLengths() {
 }
 
 function draw() {
-  const percent = v => 100 * v;
+  const percent = v => 100 * v, judged = {name: "judged", dots: true};
+  const accuracy = {low: 0, high: 100, unit: "%", line: percent(lab.chance)};
   plot(byId("loss"), [{points: lab.curve.map(p => [p.step, p.loss]), name: "series"}], {low: 0});
   plot(byId("accuracy"),
        [{points: lab.curve.map(p => [p.step, percent(p.accuracy)]), name: "series"},
-        {points: lab.judged.map(p => [p.step, percent(p.accuracy)]), name: "judged", dots: true}],
-       {low: 0, high: 100, unit: "%", line: percent(lab.chance || 0)});
+        {points: lab.judged.map(p => [p.step, percent(p.accuracy)]), ...judged}], accuracy);
   plot(byId("by-length"),
-       [{points: lab.lengths.map(p => [p.length, percent(p.token_accuracy)]), name: "judged", dots: true},
-        {points: lab.lengths.map(p => [p.length, percent(p.exact_match)]), name: "exact", dots: true}],
-       {low: 0, high: 100, unit: "%", logarithmic: true, line: percent(lab.chance || 0)});
+       [{points: lab.lengths.map(p => [p.length, percent(p.token_accuracy)]), ...judged},
+        {points: lab.lengths.map(p => [p.length, percent(p.exact_match)]), name: "exact",
+         dots: true}], {...accuracy, logarithmic: true});
 }
 
 async function download() {
@@ -149,19 +149,9 @@ async function download() {
   say("run.tar: unpack it, then gnomon eval --run run");
 }
 
-async function filesOf(list) {
-  const files = [];
-  for (const file of list)
-    files.push({name: file.name, bytes: new Uint8Array(await file.arrayBuffer())});
-  for (const name of ["config.ini", "model.safetensors"])
-    if (!files.some(file => file.name === name))
-      throw new Error(`open: expected config.ini and model.safetensors of a run, ${name} is missing`);
-  return files;
-}
-
 /// A run directory's files, dropped or chosen.
 async function openFiles(list) {
-  const files = await filesOf(list);
+  const files = await runFiles(list);
   lab.facts = null;  // whatever comes of these files, the run that there was is gone
   await lab.engine.put(files);
   begun({...await lab.engine.ask({do: "open"}), opened: true});
@@ -173,27 +163,15 @@ async function openFiles(list) {
   await judgeOnce();
   await newSample();
   draw();
-  say(`opened: hard pointers ${(100 * lab.judged[0].accuracy).toFixed(1)} % at length ${lab.facts.length}`);
+  const right = (100 * lab.judged[0].accuracy).toFixed(1);
+  say(`opened: hard pointers ${right} % at length ${lab.facts.length}`);
 }
 
 /// Another run, on the same sequence as the one above.
 async function openBeside(list) {
   if (!lab.facts) throw new Error("beside: expected a run above, to compare with");
-  const files = await filesOf(list);
-  if (lab.other) lab.other.engine.end();
-  lab.other = null;
-  const engine = await Engine.start();
-  await engine.put(files);
-  const facts = await engine.ask({do: "open"});
-  if (facts.task !== lab.facts.task || facts.vocabulary.length !== lab.facts.vocabulary.length) {
-    engine.end();
-    throw new Error(`beside: expected a run of ${lab.facts.task} with ${lab.facts.vocabulary.length} ` +
-                    `tokens, got ${facts.task} with ${facts.vocabulary.length}`);
-  }
-  byId("beside").hidden = false;
-  lab.other = {engine, alive: createAlive(byId("beside"), engine, facts)};
-  await lab.other.alive.set(lab.alive.tokens(), lab.alive.scored());
-  say(`beside: ${facts.model} on ${facts.task}, ${facts.parameters.toLocaleString("en")} parameters`);
+  const {model, task} = await lab.beside.open(list, lab.alive, lab.facts);
+  say(`beside: ${model} on ${task}`);
 }
 
 /// The lines of metrics.jsonl that can be read.
@@ -210,24 +188,22 @@ function curveOf(file) {
 }
 
 function choose(name) {
-  const recipe = RECIPES.find(r => r.name === name);
+  const {model, task, ...others} = RECIPES.find(r => r.name === name).options;
   byId("recipe").value = name;
-  const value = key => (recipe.options.match(new RegExp(`^${key} = (.*)$`, "m")) || [])[1];
-  byId("model").value = value("model"), byId("task").value = value("task");
-  byId("options").value = recipe.options.split("\n")
-    .filter(line => line && !/^(model|task) = /.test(line)).join("\n");
+  byId("model").value = model, byId("task").value = task;
+  byId("options").value = Object.entries(others).map(([o, value]) => `${o} = ${value}`).join("\n");
   lab.facts = null, lab.ended = false;
   buttons();
 }
 
 async function startLab() {
   lab.engine = await Engine.start();
+  lab.beside = createBeside(byId("beside"));
   const there = await lab.engine.ask({do: "describe"});
   for (const [id, list] of [["task", there.tasks], ["model", there.models]])
     for (const {name, summary} of list)
-      byId(id).append(Object.assign(document.createElement("option"), {value: name, textContent: name, title: summary}));
-  for (const {name} of RECIPES)
-    byId("recipe").append(Object.assign(document.createElement("option"), {value: name, textContent: name}));
+      byId(id).append(Object.assign(new Option(name), {title: summary}));
+  for (const {name} of RECIPES) byId("recipe").append(new Option(name));
   byId("recipe").onchange = () => choose(byId("recipe").value);
   for (const id of ["task", "model", "options"])
     byId(id).addEventListener("input", () => { if (!lab.training) lab.ended = true, buttons(); });

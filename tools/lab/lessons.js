@@ -1,5 +1,5 @@
-// Five short lessons. Each says one thing, sets the lab up for it, and ends in something to do; what
-// is done is ticked off by what the lab sees, not by the reader.
+// Five short lessons. Each says one thing, sets the lab up for it, and ends in something to do;
+// what is done is ticked off by what the lab sees, not by the reader.
 "use strict";
 
 const reached = share => state =>
@@ -116,8 +116,8 @@ function startLessons() {
   const done = LESSONS.map(lesson => lesson.tasks.map(() => false));
   let open = null;
   const tabs = LESSONS.map((lesson, i) => {
-    const tab = Object.assign(document.createElement("button"), {type: "button", textContent: `${i + 1} ${lesson.title}`});
-    tab.onclick = () => show(open === i ? null : i);
+    const tab = madeButton(`${i + 1} ${lesson.title}`, `lesson ${i + 1}`,
+                           () => show(open === i ? null : i));
     byId("lessons").append(tab);
     return tab;
   });
@@ -137,14 +137,15 @@ function startLessons() {
       busy(() => widget(place));
     }
     const list = document.createElement("ol");
-    for (const task of tasks) list.append(Object.assign(document.createElement("li"), {textContent: task.text}));
+    for (const task of tasks) list.append(made("li", "", task.text));
     box.append(list);
     tick(lab);
   }
   function tick(state) {
     if (open === null) return;
     LESSONS[open].tasks.forEach((task, t) => { done[open][t] ||= Boolean(task.done(state)); });
-    [...byId("lesson").querySelectorAll("ol > li")].forEach((li, t) => li.classList.toggle("done", done[open][t]));
+    [...byId("lesson").querySelectorAll("ol > li")]
+      .forEach((li, t) => li.classList.toggle("done", done[open][t]));
     tabs.forEach((tab, i) => tab.classList.toggle("done", done[i].every(Boolean)));
   }
   lab.watchers.push(tick);

@@ -102,15 +102,6 @@ void sort(R&& r, L before = {}, P of = {}) {
     return invoke(before, invoke(of, a), invoke(of, b));
   });
 }
-template <class R>
-auto unique(R&& r) {
-  struct Rest {
-    decltype(begin(r)) from, to;
-    auto begin() const { return from; }
-    auto end() const { return to; }
-  };
-  return Rest{std::unique(begin(r), end(r)), end(r)};
-}
 
 }  // namespace ranges
 }  // namespace std

@@ -4,8 +4,8 @@
 //   {id, put: [{name, bytes}]}           -> {id, answer: {}}      files into the folder /run
 //   {id, get: true}                      -> {id, answer: [{name, bytes}]}   all that is in it
 //
-// The first message is {script, wasm}, what emscripten made, compressed, as base64; it is answered by
-// {ready: true} or {error: a sentence}.
+// The first message is {script, wasm}, what emscripten made, compressed, as base64; it is answered
+// by {ready: true} or {error: a sentence}.
 "use strict";
 
 let engine = null;
@@ -14,14 +14,16 @@ let engine = null;
 async function unpacked(text) {
   const raw = atob(text), bytes = new Uint8Array(raw.length);
   for (let i = 0; i < raw.length; ++i) bytes[i] = raw.charCodeAt(i);
-  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
+  const whole = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(whole).arrayBuffer();
 }
 
 async function start({script, wasm}) {
   const code = URL.createObjectURL(new Blob([await unpacked(script)], {type: "text/javascript"}));
   importScripts(code);
   URL.revokeObjectURL(code);
-  engine = await gnomonEngine({wasmBinary: await unpacked(wasm), print: () => {}, printErr: () => {}});
+  const silent = {print: () => {}, printErr: () => {}};
+  engine = await gnomonEngine({wasmBinary: await unpacked(wasm), ...silent});
 }
 
 function call(request) {

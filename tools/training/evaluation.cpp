@@ -132,7 +132,7 @@ SequenceModel::Scored score_in_pieces(const SequenceModel& model, const Batch& b
   }
   const size_t M = positions.size();
   expect(M > 0, "evaluation: targets [B,N]: expected at least one scored position, got none");
-  return {Var(Array({1}, {static_cast<real>(loss / static_cast<double>(M))})),
+  return {Var(Array({1}, static_cast<real>(loss / static_cast<double>(M)))),
           Index({M}, positions),
           Index({M}, predicted),
           {}};

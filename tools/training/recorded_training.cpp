@@ -1,5 +1,6 @@
 #include "tools/training/recorded_training.hpp"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "tools/training/stopwatch.hpp"

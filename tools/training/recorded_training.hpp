@@ -1,8 +1,6 @@
 // Training with its directory: steps are logged, validated and saved, until the run is over.
 #pragma once
 
-#include <cmath>
-
 #include "tools/training/evaluation.hpp"
 #include "tools/training/run_directory.hpp"
 

@@ -35,7 +35,7 @@ void Sampler::read(const real* logits, size_t V) {
   if (config_.repetition_penalty == 1) return;
   std::vector<int32_t> once = latest_;
   std::ranges::sort(once);
-  once.erase(std::ranges::unique(once).begin(), once.end());
+  once.erase(std::unique(once.begin(), once.end()), once.end());
   for (const int32_t token : once) {
     double& l = logits_[static_cast<size_t>(token)];
     l = l > 0 ? l / config_.repetition_penalty : l * config_.repetition_penalty;

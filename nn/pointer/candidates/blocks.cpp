@@ -46,7 +46,7 @@ size_t largest_block(const std::vector<size_t>& bounds) {
 class Blocks final : public CandidateSource {
  public:
   void set(size_t count) override { count_ = checked(count, 1, 64); }
-  void build(const MixerPlace& place) override {
+  void build(const MixerPlace& place, const std::vector<size_t>&) override {
     heads_ = place.heads;
     query_ = &part<Linear>("query", place.width, heads_ * kBlockCode, false);
     summary_ = &part<Linear>("summary", place.width, heads_ * kBlockCode, false);

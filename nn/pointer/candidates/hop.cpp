@@ -13,7 +13,7 @@ namespace {
 class Hop final : public FormulaSource<Hop> {
  public:
   void set(size_t head) override { followed_ = {head}; }
-  void build(const MixerPlace& place) override {
+  void build(const MixerPlace& place, const std::vector<size_t>&) override {
     if (!followed_.empty() && followed_[0] >= place.heads)
       fail_option("sources", "hop: expected a head below --heads = {}, got {}", place.heads,
                   followed_[0]);

@@ -15,13 +15,13 @@
 //   tokens are mostly wrong; the factor 8 lets it grow fast where they are right; w lets a token
 //   say how much it trusts them.
 //   The directions are normal numbers [6 + 12 + 48, 16] of the stream (0x676e6f6d6f6e, layer), one
-//   round behind the other; the signs of u along them, first the highest bit, number the bucket
+//   round behind the other; the signs of u along them, first the lowest bit, number the bucket
 //   (48 bits are hashed into 31).
 //   Few directions let codes meet that are merely similar; many keep an equal code in reach however
 //   many others there have been since.
-//   In training 4 random earlier positions are mates too: buckets alone never show a pair of tokens
-//   that should meet but do not yet, so the code could not learn from it. (Their slots are there
-//   always, and empty outside of training.)
+//   In training a random earlier position is a mate too: buckets alone never show a pair of tokens
+//   that should meet but do not yet, so the code could not learn from it. (Its slots are there
+//   always, and empty outside of training. Four learned no faster, at more cost.)
 //
 // "match" with codes that the layer learns (Kitaev et al., "Reformer", 2020, hash by random
 // rotations; keys equal queries there too). Unlike "match" it is told nothing about the tokens.
@@ -36,7 +36,7 @@
 #include "core/ops/scale.hpp"
 #include "core/ops/scale_rows.hpp"
 #include "core/ops/select_columns.hpp"
-#include "core/simd/sums.hpp"
+#include "core/simd/gather.hpp"
 #include "nn/linear.hpp"
 #include "nn/pointer/candidates/source.hpp"
 
@@ -46,7 +46,7 @@ namespace {
 constexpr uint64_t kGolden = 0x9e3779b97f4a7c15;  // 2^64 / golden ratio: hashes by multiplication
 constexpr real kStrength = 8, kStrengthAtFirst = real(0.5);
 constexpr real kUnit = real(1) / 16;
-constexpr size_t kCode = 16, kRounds = 3, kExplore = 4;
+constexpr size_t kCode = 16, kRounds = 3;
 constexpr size_t kBitsOfRound[kRounds] = {6, 12, 48}, kBits = 6 + 12 + 48;
 
 /// Who fell into the same bucket before: one round of one head of one sequence, from left to right.
@@ -54,6 +54,11 @@ constexpr size_t kBitsOfRound[kRounds] = {6, 12, 48}, kBits = 6 + 12 + 48;
 /// of many bits costs no more than one of few.
 class Buckets {
  public:
+  /// With room for so many tokens.
+  explicit Buckets(size_t tokens = 0) : newest_(tokens ? std::bit_ceil(2 * tokens) : 0, -1) {
+    bucket_.reserve(tokens);
+    before_.reserve(tokens);
+  }
   /// Token n falls into `bucket`: its `count` latest mates, -1 where there are fewer.
   void next(int32_t bucket, int32_t* mates, size_t count) {
     const auto n = static_cast<int32_t>(bucket_.size());
@@ -97,15 +102,21 @@ class Buckets {
 class Learned final : public CandidateSource {
  public:
   void set(size_t count) override { latest_ = checked(count, 1, 64); }
-  void build(const MixerPlace& place) override {
-    heads_ = place.heads;
+  void build(const MixerPlace& place, const std::vector<size_t>& heads) override {
+    heads_ = heads.size();
+    own_.assign(place.heads, 0);
+    for (size_t own = 0; own < heads_; ++own) own_[heads[own]] = own;
     code_ = &part<Linear>("code", place.width, heads_ * kCode, false);
     strength_ = &param("strength.weight", {heads_, place.width}, init::constant(0));
     strength_bias_ =
         &param("strength.bias", {heads_}, init::constant(kStrengthAtFirst / kStrength));
     Random random(0x676e6f6d6f6e, place.layer);  // fixed: the directions are no parameters
-    directions_ = random.normal({kBits, kCode});
+    const Array directions = random.normal({kBits, kCode});
+    along_ = zeros({kCode, simd::dots_room(kBits)});
+    for (size_t bit = 0; bit < kBits; ++bit)
+      for (size_t c = 0; c < kCode; ++c) along_(c, bit) = directions(bit, c);
   }
+  /// Types and slots 2 m and 2 m + 1 are mate m and the position after it.
   SourceForm form() const override {
     SourceForm form{.per_head = true};
     for (size_t r = 0; r < latest_; ++r) {
@@ -115,15 +126,6 @@ class Learned final : public CandidateSource {
     form.types.insert(form.types.end(), {"explored", "explored +1"});
     return form;
   }
-  /// Slots 2 m and 2 m + 1 are mate m and the position after it; explored ones share their types.
-  std::vector<size_t> slot_types(size_t) const override {
-    std::vector<size_t> all;
-    for (size_t m = 0; m < mates(); ++m) {
-      const size_t rank = std::min(m, latest_);
-      all.insert(all.end(), {2 * rank, 2 * rank + 1});
-    }
-    return all;
-  }
   std::unique_ptr<State> state(size_t sequences) const override {
     return std::make_unique<Codes>(sequences, heads_);
   }
@@ -132,23 +134,27 @@ class Learned final : public CandidateSource {
     const size_t B = input.sequences(), N = input.tokens(), H = heads_, M = mates();
     const Var u = codes(input.context.embedded);
     auto* const before = state_cast<Codes>(state);
-    const Index near = in_buckets(input, buckets(u.value()), before);
+    const Index near = in_buckets(buckets(u.value()), before);
     const Var all = before ? Var(before->codes.append(u.value())) : u;
-    const Index mate = mates_of(input, near, u.value(), all.value());
+    const Index mate = mates_of(input.context, near, u.value(), all.value());
     const Targets targets(mate, B, all.shape()[1], "learned: mates [B,N,H,M]");
     const Var strength = affine(input.features, *strength_, scale(*strength_bias_, kStrength));
     const Var logit = scale_rows(gathered_dot(u, all, targets, H, kUnit), strength);
-    Index twice({2 * M});
-    for (size_t s = 0; s < 2 * M; ++s) twice.data()[s] = static_cast<int32_t>(s / 2);
-    return {
-        [mate, N, H, M, first = input.context.first](size_t b, int64_t n, size_t h, int32_t* to) {
-          const int32_t* j = mate.row((b * N + static_cast<size_t>(n) - first) * H + h);
-          for (size_t m = 0; m < M; ++m) {
-            to[2 * m] = j[m];
-            to[2 * m + 1] = j[m] < 0 ? -1 : j[m] + 1;
-          }
-        },
-        select_columns(logit, twice)};
+    // Of all heads, twice: those that it is not offered to have no candidates, so any number does.
+    Index columns({own_.size() * 2 * M});
+    for (size_t i = 0; i < columns.size(); ++i)
+      columns.data()[i] = static_cast<int32_t>(own_[i / (2 * M)] * M + i % (2 * M) / 2);
+    const Var logits = select_columns(reshape(logit, {B, N, H * M}), columns);
+    return {[mate, N, H, M, own = own_, first = input.context.first](size_t b, int64_t n, size_t h,
+                                                                     int32_t* to) {
+              const size_t token = b * N + static_cast<size_t>(n) - first;
+              const int32_t* j = mate.row(token * H + own[h]);
+              for (size_t m = 0; m < M; ++m) {
+                to[2 * m] = j[m];
+                to[2 * m + 1] = j[m] < 0 ? -1 : j[m] + 1;
+              }
+            },
+            reshape(logits, {B, N, own_.size(), 2 * M})};
   }
 
  private:
@@ -168,21 +174,24 @@ class Learned final : public CandidateSource {
     const Var rows = reshape((*code_)(rms_norm(embedded, ones({D}))), {B * N * heads_, kCode});
     return reshape(rms_norm(rows, ones({kCode})), {B, N, heads_ * kCode});
   }
-  size_t mates() const { return latest_ + kExplore; }
+  size_t mates() const { return latest_ + 1; }
 
   /// bucket[b,n,h,round]: the signs of u along the round's directions, as a number.
   Index buckets(const Array& u) const {
     const auto [B, N, unused] = dims<3>(u, "learned: u [B,N,H 16]");
-    const AffinePrecision exact(Precision::f32);  // equal codes must fall into equal buckets
-    const Array along = affine(u.reshaped({B * N * heads_, kCode}), directions_).value();
     Index bucket({B, N, heads_, kRounds});
     parallel_for(B * N * heads_, 256, [&](size_t begin, size_t end) {
+      std::vector<real> sides(along_.shape().last());
       for (size_t row = begin; row < end; ++row) {
-        const real* side = along.row(row);
-        for (size_t round = 0; round < kRounds; ++round) {
+        const real* code = u.data() + row * kCode;
+        simd::weighted_sum(
+            kCode, sides.size(), sides.data(), real{0}, real{1},
+            [&](size_t c) { return along_.row(c); }, [&](size_t c) { return code[c]; });
+        const real* side = sides.data();
+        for (size_t round = 0; round < kRounds; side += kBitsOfRound[round++]) {
           uint64_t bits = 0;
           for (size_t bit = 0; bit < kBitsOfRound[round]; ++bit)
-            bits = 2 * bits + (*side++ > 0 ? 1 : 0);
+            bits |= static_cast<uint64_t>(side[bit] > 0) << bit;
           const bool wide = kBitsOfRound[round] > 31;
           bucket.row(row)[round] = static_cast<int32_t>(wide ? bits * kGolden >> 33 : bits);
         }
@@ -193,14 +202,14 @@ class Learned final : public CandidateSource {
 
   /// near[b,n,h,m], all earlier than n: the latest in each round's bucket, one round after the
   /// other; -1: nobody.
-  Index in_buckets(const SourceInput& input, const Index& bucket, Codes* before) const {
+  Index in_buckets(const Index& bucket, Codes* before) const {
     const auto [B, N, H, R] = dims<4>(bucket, "learned: buckets [B,N,H,3]");
     Index near({B, N, H, R * latest_}, -1);
     parallel_for(B * H * R, 1, [&, N = N, H = H, R = R](size_t chain, size_t) {
       const size_t b = chain / (H * R), h = chain / R % H, round = chain % R;
-      Buckets fresh;
+      Buckets fresh(before ? 0 : N);
       Buckets& earlier = before ? before->buckets[b][h * R + round] : fresh;
-      for (size_t n = 0; n < N && input.offered(h); ++n) {
+      for (size_t n = 0; n < N; ++n) {
         const size_t row = (b * N + n) * H + h;
         earlier.next(bucket.row(row)[round], near.row(row) + round * latest_, latest_);
       }
@@ -208,47 +217,46 @@ class Learned final : public CandidateSource {
     return near;
   }
 
-  /// mate[b,n,h,m]: the most similar of those near, then explored ones; -1: nobody. u [B,N,H 16] of
-  /// these tokens, all [B,M,H 16] of all so far.
-  Index mates_of(const SourceInput& input, const Index& near, const Array& u,
-                 const Array& all) const {
+  /// mate[b,n,h,m]: the most similar of those near, then an explored one; -1: nobody. u [B,N,H 16]
+  /// of these tokens, all [B,M,H 16] of all so far.
+  Index mates_of(Context& context, const Index& near, const Array& u, const Array& all) const {
     const auto [B, N, H, count] = dims<4>(near, "learned: near [B,N,H,3 r]");
     const size_t M = all.shape()[1];
+    const Array drawn = context.training ? context.noise.uniform({B, N, H}) : Array();
     Index mate({B, N, H, mates()}, -1);
     parallel_for(B * N * H, 256, [&, N = N, H = H, count = count](size_t begin, size_t end) {
-      std::vector<std::pair<int32_t, int32_t>> ranked;  // similarity in 1/1024, position
+      std::vector<int32_t> met(count);
+      std::vector<const real*> codes(count);
+      std::vector<real> product(simd::dots_room(count));
+      std::vector<std::pair<int32_t, int32_t>> ranked(count);  // similarity in 1/1024, position
       for (size_t row = begin; row < end; ++row) {
-        const size_t b = row / (N * H), h = row % H;
-        if (!input.offered(h)) continue;
-        ranked.clear();
+        const size_t b = row / (N * H), n = row / H % N, h = row % H;
+        size_t there = 0;
         for (size_t m = 0; m < count; ++m) {
           const int32_t j = near.row(row)[m];
-          if (j < 0) continue;
-          const real* code = all.data() + ((b * M + static_cast<size_t>(j)) * H + h) * kCode;
-          const real product = kUnit * simd::dot(u.data() + row * kCode, code, kCode);
-          const std::pair<int32_t, int32_t> found{
-              static_cast<int32_t>(std::floor(1024 * product + real(0.5))), j};
-          if (std::ranges::find(ranked, found) == ranked.end()) ranked.push_back(found);
+          if (j < 0 || std::find(met.data(), met.data() + there, j) != met.data() + there) continue;
+          codes[there] = all.data() + ((b * M + static_cast<size_t>(j)) * H + h) * kCode;
+          met[there++] = j;
         }
-        std::ranges::sort(ranked, std::greater());
-        for (size_t m = 0; m < std::min(latest_, ranked.size()); ++m)
-          mate.row(row)[m] = ranked[m].second;
+        simd::dots(u.data() + row * kCode, codes.data(), there, kCode, product.data());
+        for (size_t m = 0; m < there; ++m)
+          ranked[m] = {static_cast<int32_t>(std::floor(1024 * kUnit * product[m] + real(0.5))),
+                       met[m]};
+        std::sort(ranked.begin(), ranked.begin() + static_cast<ptrdiff_t>(there), std::greater());
+        for (size_t m = 0; m < std::min(latest_, there); ++m) mate.row(row)[m] = ranked[m].second;
+        if (const auto before = static_cast<real>(n); n > 0 && !drawn.empty())
+          mate.row(row)[latest_] =
+              static_cast<int32_t>(std::min(before - 1, std::floor(drawn.data()[row] * before)));
       }
     });
-    if (!input.context.training) return mate;
-    const Array drawn = input.context.noise.uniform({B, N, H, kExplore});
-    for (size_t row = 0; row < B * N * H; ++row)
-      if (const auto n = static_cast<real>(row / H % N); n > 0 && input.offered(row % H))
-        for (size_t e = 0; e < kExplore; ++e)
-          mate.row(row)[latest_ + e] =
-              static_cast<int32_t>(std::min(n - 1, std::floor(drawn.row(row)[e] * n)));
     return mate;
   }
 
-  size_t latest_ = 2, heads_ = 1;
+  size_t latest_ = 2, heads_ = 1;  // heads that it is offered to
+  std::vector<size_t> own_;        // [heads of the layer] which of those it is
   const Linear* code_ = nullptr;
   const Var *strength_ = nullptr, *strength_bias_ = nullptr;
-  Array directions_;
+  Array along_;  // [16, bits and more] the directions, one a column
 };
 
 const Registration<CandidateSource> kLearned{

@@ -11,7 +11,7 @@ namespace {
 class RandomPlaces final : public FormulaSource<RandomPlaces> {
  public:
   void set(size_t count) override { count_ = checked(count, 1, 4096); }
-  void build(const MixerPlace& place) override { layer_ = place.layer; }
+  void build(const MixerPlace& place, const std::vector<size_t>&) override { layer_ = place.layer; }
   SourceForm form() const override { return {.types = {"random"}}; }
   std::vector<size_t> slot_types(size_t) const override { return std::vector<size_t>(count_, 0); }
   int64_t position(const PreviousPointers&, size_t, int64_t n, size_t, size_t s) const {

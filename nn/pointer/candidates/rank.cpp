@@ -63,7 +63,7 @@ class HardCount {
 class Rank final : public CandidateSource {
  public:
   void set(size_t count) override { window_ = checked(count, 1, 4096); }
-  void build(const MixerPlace& place) override {
+  void build(const MixerPlace& place, const std::vector<size_t>&) override {
     member_ = &part<Gate>("member", place.width, place.heads, -1.0);
     query_ = &part<Gate>("query", place.width, place.heads, -2.0);
     sharpness_ = &param("sharpness", {1, 1}, init::constant(1));

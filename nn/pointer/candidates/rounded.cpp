@@ -18,7 +18,7 @@ namespace {
 
 class Rounded final : public CandidateSource {
  public:
-  void build(const MixerPlace& place) override {
+  void build(const MixerPlace& place, const std::vector<size_t>&) override {
     hidden_ = &part<Linear>("hidden", place.width, place.width);
     place_ = &part<Linear>("place", place.width, 1);
   }

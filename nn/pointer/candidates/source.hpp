@@ -64,8 +64,9 @@ class CandidateSource : public Module {
   virtual void set(size_t count) {
     fail(Fault::option, "this source takes no number, got ':{}'", count);
   }
-  /// Called once, after set(): declares parameters, if there are any.
-  virtual void build(const MixerPlace&) {}
+  /// Called once, after set(): declares parameters, if there are any. `heads`: those of the layer
+  /// to which it is offered.
+  virtual void build(const MixerPlace& /*place*/, const std::vector<size_t>& /*heads*/) {}
   virtual SourceForm form() const = 0;
   /// The type of each of its slots in a sequence of M tokens so far: one slot a type, unless it
   /// says more.
