@@ -223,7 +223,7 @@ END
 done
 
 # A run whose data is not in the browser lives too; what the task cannot judge, nobody judges.
-yes "the same line of text again and again," | head -c 40000 >text.txt
+head -c 40000 < <(yes "the same line of text again and again,") >text.txt
 "$gnomon" train --model pointer --task text --file text.txt --length 32 --layers 2 --width 16 --heads 2 \
   --feed-forward 16 --batch 4 --steps 5 --threads 1 --quiet --out of-text >/dev/null
 "$gnomon" inspect --run of-text --batches 1 --lengths 32 --out text.html >/dev/null

@@ -7,6 +7,7 @@ const JUDGE_EVERY = 1000;  // milliseconds between two judgements while it train
 
 const lab = {
   engine: null, facts: null, training: false, busy: false,
+  step: 0,
   curve: [],      // {step, loss, accuracy} of batches
   judged: [],     // {step, accuracy} on fresh data, hard pointers
   chance: 0,      // of the task
@@ -60,7 +61,7 @@ function begun(facts) {
 }
 
 async function make() {
-  lab.curve = [], lab.judged = [], lab.lengths = [];
+  lab.step = 0, lab.curve = [], lab.judged = [], lab.lengths = [];
   begun(await lab.engine.ask({do: "new", options: optionText()}));
   lab.made = optionText();
   await newSample();
