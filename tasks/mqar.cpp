@@ -9,7 +9,11 @@
 // `random-non-queries`, random tokens of the whole vocabulary. The target stands at the query
 // itself; the answers are not shown to the model.
 //
-// P is `pairs` in training and `test-pairs` at test, but never more than fit, which is N/4: with
+// With `key-tokens` 2 a key is two tokens, each drawn from the keys; no two keys of a sequence are
+// the same, but their tokens may be. A pair then takes three tokens, the context 3 P, a query both
+// tokens of its place, and the target stands at the second.
+//
+// P is `pairs` in training and `test-pairs` at test, but never more than fit, which is N/4 (N/5): with
 // `test-pairs` 256, lengths 512 and 1,024 are tested with 128 and 256 pairs, the suite of "Based"
 // (arXiv 2402.18668).
 //
@@ -19,7 +23,9 @@
 //   target   .  .  .  .  .  . 14  . 10  .  .  .  .  .  9  .
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
+#include <set>
 
 #include "tasks/draw.hpp"
 #include "tasks/task.hpp"
@@ -38,6 +44,15 @@ void draw_to_front(std::vector<int32_t>& all, size_t count, Random& random) {
   for (size_t i = 0; i < count; ++i) std::swap(all[i], all[draw_length(random, i, all.size() - 1)]);
 }
 
+/// `count` different numbers below `end`, in the order in which they were drawn.
+std::vector<size_t> distinct(size_t count, size_t end, Random& random) {
+  std::vector<size_t> all;
+  for (std::set<size_t> seen; all.size() < count;)
+    if (const size_t number = draw_length(random, 0, end - 1); seen.insert(number).second)
+      all.push_back(number);
+  return all;
+}
+
 class MqarTask final : public Task {
  public:
   void declare(Fields& f) override {
@@ -47,16 +62,17 @@ class MqarTask final : public Task {
     f.integer("test-pairs", test_pairs_, 0, 65536,
               "pairs at test, at most length / 4; 0: the same as in training");
     f.integer("vocabulary", vocabulary_, 4, 1 << 20, "keys, values and the filler");
+    f.integer("key-tokens", key_tokens_, 1, 2, "tokens of a key");
     f.number("power", power_, 0.001, 1, "law of the gaps before the queries; 1: uniform");
     f.flag("random-non-queries", random_non_queries_, "random tokens instead of the filler");
   }
-  /// Throws Error(Fault::option) when the vocabulary has fewer keys than there are pairs, or
-  /// `fewest-pairs` is more than `pairs`.
+  /// Throws Error(Fault::option) when the vocabulary has fewer keys, or values, than there are
+  /// pairs, or `fewest-pairs` is more than `pairs`.
   void prepare() override {
-    const size_t keys = vocabulary_ / 2 - 1, most = std::max(pairs_, test_pairs_);
-    if (keys < most)
-      fail_option("vocabulary", "{} pairs need one of at least {}, got {}", most, 2 * (most + 1),
-                  vocabulary_);
+    const size_t tokens = vocabulary_ / 2 - 1, most = std::max(pairs_, test_pairs_);
+    if (key_tokens_ == 1 ? tokens < most : tokens * tokens < most || tokens + 1 < most)
+      fail_option("vocabulary", "{} pairs need one of at least {}, got {}", most,
+                  key_tokens_ == 1 ? 2 * (most + 1) : 2 * most, vocabulary_);
     if (fewest_pairs_ > pairs_)
       fail_option("fewest-pairs", "expected at most the {} of --pairs, got {}", pairs_,
                   fewest_pairs_);
@@ -69,7 +85,7 @@ class MqarTask final : public Task {
   }
   std::string length_meaning() const override { return "sequence, in tokens"; }
   /// One pair and its query.
-  size_t shortest_length() const override { return 4; }
+  size_t shortest_length() const override { return key_tokens_ + 3; }
   /// Exactly `length`; with `fewest-pairs`, one number of pairs for the batch, uniform in
   /// [fewest-pairs, pairs].
   Batch train_batch(size_t batch, size_t length, Random random) const override {
@@ -86,11 +102,12 @@ class MqarTask final : public Task {
     Index answers({B, N}, -1);
     for (size_t b = 0; b < B; ++b) {
       const int32_t* token = batch.tokens.row(b);
-      std::vector<int32_t> next(vocabulary_, -1);  // what follows the first occurrence
-      for (size_t n = 0; n < N; ++n) {
-        int32_t& answer = next.at(static_cast<size_t>(token[n]));
-        if (answer < 0 && n + 1 < N) answer = token[n + 1];
-        answers.row(b)[n] = answer;
+      std::map<std::pair<int32_t, int32_t>, int32_t> next;  // what follows the first occurrence
+      for (size_t n = key_tokens_ - 1; n < N; ++n) {
+        const std::pair key(key_tokens_ == 1 ? 0 : token[n - 1], token[n]);
+        if (n + 1 < N) next.try_emplace(key, token[n + 1]);
+        const auto found = next.find(key);
+        if (found != next.end()) answers.row(b)[n] = found->second;
       }
     }
     return answers;
@@ -103,9 +120,11 @@ class MqarTask final : public Task {
  private:
   Batch make(size_t batch, size_t length, size_t pairs, Random random) const {
     check_length(length);
-    pairs = std::min(pairs, length / 4);
-    const size_t context = 2 * pairs, places = (length - context) / 2;
-    std::vector<int32_t> keys = numbers(1, vocabulary_ / 2),
+    const size_t T = key_tokens_;
+    pairs = std::min(pairs, length / (T + 3));
+    const size_t context = (T + 1) * pairs, places = (length - context) / 2;
+    const size_t tokens = vocabulary_ / 2 - 1;
+    std::vector<int32_t> keys = numbers(1, tokens + 1),
                          values = numbers(vocabulary_ / 2, vocabulary_);
     std::vector<double> weight(places);
     for (size_t g = 0; g < places; ++g) weight[g] = std::pow(g + 1, power_ - 1);
@@ -114,7 +133,9 @@ class MqarTask final : public Task {
     std::vector<std::pair<double, size_t>> arrivals(places);  // when, and of which place
     for (size_t b = 0; b < batch; ++b) {
       int32_t *token = made.tokens.row(b), *target = made.targets.row(b);
-      draw_to_front(keys, pairs, random);
+      if (T == 1) draw_to_front(keys, pairs, random);
+      const std::vector<size_t> twos =
+          T == 2 ? distinct(pairs, tokens * tokens, random) : std::vector<size_t>();
       draw_to_front(values, pairs, random);
       // Let every place arrive at an exponentially distributed time, at a rate of its weight. The
       // order of arrival is that of drawing by weight without replacement.
@@ -124,11 +145,16 @@ class MqarTask final : public Task {
       std::nth_element(arrivals.begin(), last - 1, arrivals.end());
       std::sort(arrivals.begin(), last);
       for (size_t i = 0; i < pairs; ++i) {
-        token[2 * i] = keys[i];
-        token[2 * i + 1] = values[i];
-        const size_t query = context + 2 * arrivals[i].second;
-        token[query] = keys[i];
-        target[query] = values[i];
+        int32_t *pair = token + (T + 1) * i, *query = token + context + 2 * arrivals[i].second;
+        for (int32_t* key : {pair, query})
+          if (T == 1) {
+            key[0] = keys[i];
+          } else {
+            key[0] = 1 + static_cast<int32_t>(twos[i] / tokens);
+            key[1] = 1 + static_cast<int32_t>(twos[i] % tokens);
+          }
+        pair[T] = values[i];
+        target[query - token + T - 1] = values[i];
       }
       if (random_non_queries_)
         for (size_t n = context; n < length; ++n)
@@ -137,7 +163,7 @@ class MqarTask final : public Task {
     return made;
   }
 
-  size_t pairs_ = 4, fewest_pairs_ = 0, test_pairs_ = 0, vocabulary_ = 8192;
+  size_t pairs_ = 4, fewest_pairs_ = 0, test_pairs_ = 0, vocabulary_ = 8192, key_tokens_ = 1;
   double power_ = 0.01;
   bool random_non_queries_ = false;
 };

@@ -61,16 +61,18 @@ TEST_CASE("candidates: learned codes and logits are those of the header") {
   std::string sources;
   std::vector<size_t> heads;
   SUBCASE("all heads") { sources = "learned:2", heads = {0, 1, 2}; }
+  SUBCASE("two tokens") { sources = "learned-pairs:2", heads = {0, 1, 2}; }
   SUBCASE("two heads") { sources = "learned:2|window:4|learned:2", heads = {0, 2}; }
   Problem p;
   p.embedded = Random(10).normal({kB, kN, 12});
   Menu menu(sources, place(1, 2));
   menu.initialise(4);
-  const Array *code = nullptr, *weight = nullptr, *bias = nullptr;
+  const Array *span = nullptr, *code = nullptr, *weight = nullptr, *bias = nullptr;
   Random random(11);
   for (const Parameter& parameter : menu.parameters()) {
     const auto is = [&](const char* name) { return parameter.name.ends_with(name); };
     Array& value = parameter.var->value();
+    if (is("span.weight")) span = &value;
     if (is("code.weight")) code = &value;
     if (is("strength.weight")) weight = &value;
     if (is("strength.bias")) bias = &value;
@@ -83,13 +85,17 @@ TEST_CASE("candidates: learned codes and logits are those of the header") {
   CHECK(code->shape() == Shape{heads.size() * 16, 12});
   // In double, from the definition: the code of token n and own head h, and how strong it is.
   const auto u = [&](size_t b, size_t n, size_t h) {
-    const real* x = p.embedded.value().row(b * kN + n);
-    double squares = 0, length = 0;
-    for (size_t d = 0; d < 12; ++d) squares += double{x[d]} * x[d];
-    std::vector<double> of(16);
-    for (size_t i = 0; i < 16; ++i) {
+    std::vector<double> read(12), of(16);
+    for (size_t back = 0; back <= (span && n > 0 ? 1 : 0); ++back) {
+      const real* x = p.embedded.value().row(b * kN + n - back);
+      double squares = 0;
+      for (size_t d = 0; d < 12; ++d) squares += double{x[d]} * x[d];
       for (size_t d = 0; d < 12; ++d)
-        of[i] += double{code->row(16 * h + i)[d]} * x[d] / std::sqrt(squares / 12 + 1e-5);
+        read[d] += (span ? double{span->row(back)[d]} : 1) * x[d] / std::sqrt(squares / 12 + 1e-5);
+    }
+    double length = 0;
+    for (size_t i = 0; i < 16; ++i) {
+      for (size_t d = 0; d < 12; ++d) of[i] += double{code->row(16 * h + i)[d]} * read[d];
       length += of[i] * of[i];
     }
     for (double& v : of) v /= std::sqrt(length + 16e-5);

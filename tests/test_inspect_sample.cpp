@@ -122,8 +122,9 @@ TEST_CASE("inspect sample: an answer that nobody can judge, heads and sources sw
   CHECK(free.predicted[last] == seen.sample.predicted[last]);
   CHECK(!free.layers[0].heads[0].recall);
 
-  const InspectedSample off = inspect_sample(*seen.model, task, seen.batch, 0.5,
-                                             {.off = {.layers = {}, .heads = {{0, 1}}, .sources = {{1, "run"}}}});
+  const InspectedSample off =
+      inspect_sample(*seen.model, task, seen.batch, 0.5,
+                     {.off = {.layers = {}, .heads = {{0, 1}}, .sources = {{1, "run"}}}});
   for (const int32_t to : off.layers[0].heads[1].to) CHECK(to == -1);
   const auto& types = off.layers[1].types;
   const auto run = std::ranges::find(types, std::string("run")) - types.begin();

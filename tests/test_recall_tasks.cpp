@@ -122,6 +122,41 @@ TEST_CASE(
   CHECK(values.size() == 9);
 }
 
+TEST_CASE("mqar: keys of two tokens that differ as pairs, though they share tokens") {
+  const auto task = make_task("mqar", {{"pairs", "8"}, {"vocabulary", "17"}, {"key-tokens", "2"}});
+  const size_t N = 60, context = 24;
+  const Batch batch = task->train_batch(200, N, Random(1));
+  const Index right = task->oracle(batch);
+  size_t shared = 0;
+  for (size_t b = 0; b < 200; ++b) {
+    const int32_t *token = batch.tokens.row(b), *target = batch.targets.row(b);
+    std::map<std::pair<int32_t, int32_t>, int32_t> pairs;
+    std::set<int32_t> firsts;
+    for (size_t n = 0; n < context; n += 3) {
+      CHECK((token[n] >= 1 && token[n] < 8));
+      CHECK((token[n + 1] >= 1 && token[n + 1] < 8));
+      CHECK(token[n + 2] >= 8);
+      pairs[{token[n], token[n + 1]}] = token[n + 2];
+      firsts.insert(token[n]);
+    }
+    CHECK(pairs.size() == 8);
+    shared += 8 - firsts.size();
+    for (size_t n = context; n < N; n += 2) {
+      CHECK(target[n] == -1);
+      CHECK((token[n] == 0) == (target[n + 1] == -1));
+      if (token[n] == 0) continue;
+      CHECK(target[n + 1] == pairs.at({token[n], token[n + 1]}));
+      CHECK(right(b, n + 1) == target[n + 1]);
+      pairs.erase({token[n], token[n + 1]});
+    }
+    CHECK(pairs.empty());
+  }
+  CHECK(shared > 200);  // no single token is a key
+  CHECK(sentence([&] {
+          make_task("mqar", {{"pairs", "10"}, {"vocabulary", "8"}, {"key-tokens", "2"}});
+        }) == "vocabulary: 10 pairs need one of at least 20, got 8");
+}
+
 TEST_CASE("mqar: the gaps follow the power law, without replacement") {
   // Two pairs and three places of weights w: P(first key at i, second at j) = w_i w_j / (1 - w_i).
   for (const char* power : {"0.01", "0.5", "1"}) {

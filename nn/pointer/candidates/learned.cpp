@@ -23,6 +23,12 @@
 //   that should meet but do not yet, so the code could not learn from it. (Its slots are there
 //   always, and empty outside of training. Four learned no faster, at more cost.)
 //
+// learned-pairs:r   the same, by codes of two tokens, so that a key of two tokens is found:
+//
+//   c_i = W (w_0 * rms(x_i) + w_1 * rms(x_(i-1)))     element by element; x_(-1) = 0
+//
+//   where w_0 and w_1 begin uniform within +-1/sqrt(2).
+//
 // "match" with codes that the layer learns (Kitaev et al., "Reformer", 2020, hash by random
 // rotations; keys equal queries there too). Unlike "match" it is told nothing about the tokens.
 #include <algorithm>
@@ -39,6 +45,7 @@
 #include "core/simd/gather.hpp"
 #include "nn/linear.hpp"
 #include "nn/pointer/candidates/source.hpp"
+#include "nn/short_convolution.hpp"
 
 namespace gnomon {
 namespace {
@@ -101,11 +108,13 @@ class Buckets {
 
 class Learned final : public CandidateSource {
  public:
+  explicit Learned(size_t span) : span_(span) {}
   void set(size_t count) override { latest_ = checked(count, 1, 64); }
   void build(const MixerPlace& place, const std::vector<size_t>& heads) override {
     heads_ = heads.size();
     own_.assign(place.heads, 0);
     for (size_t own = 0; own < heads_; ++own) own_[heads[own]] = own;
+    if (span_ > 1) before_ = &part<ShortConvolution>("span", place.width, span_, false);
     code_ = &part<Linear>("code", place.width, heads_ * kCode, false);
     strength_ = &param("strength.weight", {heads_, place.width}, init::constant(0));
     strength_bias_ =
@@ -119,21 +128,24 @@ class Learned final : public CandidateSource {
   /// Types and slots 2 m and 2 m + 1 are mate m and the position after it.
   SourceForm form() const override {
     SourceForm form{.per_head = true};
+    const std::string name = span_ > 1 ? "learned pair" : "learned";
     for (size_t r = 0; r < latest_; ++r) {
-      form.types.push_back(fmt::format("learned {}", r));
-      form.types.push_back(fmt::format("learned {} +1", r));
+      form.types.push_back(fmt::format("{} {}", name, r));
+      form.types.push_back(fmt::format("{} {} +1", name, r));
     }
-    form.types.insert(form.types.end(), {"explored", "explored +1"});
+    const std::string drawn = span_ > 1 ? "explored pair" : "explored";
+    form.types.insert(form.types.end(), {drawn, drawn + " +1"});
     return form;
   }
   std::unique_ptr<State> state(size_t sequences) const override {
-    return std::make_unique<Codes>(sequences, heads_);
+    return std::make_unique<Codes>(sequences, heads_,
+                                   before_ ? before_->state(sequences) : LastTokens(sequences));
   }
 
   Offer offer(const SourceInput& input, State* state) const override {
     const size_t B = input.sequences(), N = input.tokens(), H = heads_, M = mates();
-    const Var u = codes(input.context.embedded);
     auto* const before = state_cast<Codes>(state);
+    const Var u = codes(input.context.embedded, before ? &before->last : nullptr);
     const Index near = in_buckets(buckets(u.value()), before);
     const Var all = before ? Var(before->codes.append(u.value())) : u;
     const Index mate = mates_of(input.context, near, u.value(), all.value());
@@ -160,18 +172,21 @@ class Learned final : public CandidateSource {
  private:
   /// The codes of all tokens, and who fell into which bucket: of each head, kRounds rounds.
   struct Codes final : StateOf<Codes> {
-    Codes(size_t sequences, size_t heads)
+    Codes(size_t sequences, size_t heads, LastTokens last)
         : codes(sequences, heads * kCode),
-          buckets(sequences, std::vector<Buckets>(heads * kRounds)) {}
-    auto parts() { return std::tie(codes, buckets); }
+          buckets(sequences, std::vector<Buckets>(heads * kRounds)),
+          last(std::move(last)) {}
+    auto parts() { return std::tie(codes, buckets, last); }
     Cache<real> codes;
     PerSequence<std::vector<Buckets>> buckets;
+    LastTokens last;
   };
 
   /// 4 u [B,N,H 16] of the embedding x [B,N,D]; products of two are scaled by 1/16.
-  Var codes(const Var& embedded) const {
+  Var codes(const Var& embedded, LastTokens* last) const {
     const auto [B, N, D] = dims<3>(embedded.value(), "learned: x [B,N,D]");
-    const Var rows = reshape((*code_)(rms_norm(embedded, ones({D}))), {B * N * heads_, kCode});
+    const Var x = rms_norm(embedded, ones({D}));
+    const Var rows = reshape((*code_)(before_ ? (*before_)(x, last) : x), {B * N * heads_, kCode});
     return reshape(rms_norm(rows, ones({kCode})), {B, N, heads_ * kCode});
   }
   size_t mates() const { return latest_ + 1; }
@@ -252,8 +267,9 @@ class Learned final : public CandidateSource {
     return mate;
   }
 
-  size_t latest_ = 2, heads_ = 1;  // heads that it is offered to
-  std::vector<size_t> own_;        // [heads of the layer] which of those it is
+  size_t span_, latest_ = 2, heads_ = 1;      // tokens of a code; heads that it is offered to
+  std::vector<size_t> own_;                   // [heads of the layer] which of those it is
+  const ShortConvolution* before_ = nullptr;  // null: of one token
   const Linear* code_ = nullptr;
   const Var *strength_ = nullptr, *strength_bias_ = nullptr;
   Array along_;  // [16, bits and more] the directions, one a column
@@ -261,7 +277,10 @@ class Learned final : public CandidateSource {
 
 const Registration<CandidateSource> kLearned{
     "learned", "learned:r - earlier positions with a similar learned code, and their successors",
-    [] { return std::make_unique<Learned>(); }};
+    [] { return std::make_unique<Learned>(1); }};
+const Registration<CandidateSource> kPairs{
+    "learned-pairs", "learned-pairs:r - as learned, by codes of the last two tokens",
+    [] { return std::make_unique<Learned>(2); }};
 
 }  // namespace
 }  // namespace gnomon
