@@ -13,9 +13,9 @@
 // the same, but their tokens may be. A pair then takes three tokens, the context 3 P, a query both
 // tokens of its place, and the target stands at the second.
 //
-// P is `pairs` in training and `test-pairs` at test, but never more than fit, which is N/4 (N/5): with
-// `test-pairs` 256, lengths 512 and 1,024 are tested with 128 and 256 pairs, the suite of "Based"
-// (arXiv 2402.18668).
+// P is `pairs` in training and `test-pairs` at test, but never more than fit, which is N/4, or N/5
+// with keys of two tokens: with `test-pairs` 256, lengths 512 and 1,024 are tested with 128 and 256
+// pairs, the suite of "Based" (arXiv 2402.18668).
 //
 // Example: pairs 3, vocabulary 16, length 16, test_batch of Random(1):
 //

@@ -23,6 +23,10 @@ import tempfile
 import threading
 
 DRIVER = """
+<script>addEventListener("error", event => {  // a script that cannot be read, above all
+  fetch("http://127.0.0.1:@PORT@/end", {method: "POST", mode: "no-cors",
+    body: JSON.stringify({said: [], failed: event.message})});
+});</script>
 <script>addEventListener("load", async () => {
   const home = "http://127.0.0.1:@PORT@/";
   const post = (path, body) => fetch(home + path, {method: "POST", body, mode: "no-cors"});

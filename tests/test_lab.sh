@@ -65,19 +65,31 @@ browse "$common"'
   say(byId("said").textContent);
   await busy(() => openFiles([config, model]));
   say(byId("said").classList.contains("bad"), right());
-' --files . >said || fail "$(cat said)"
+  const tar = await load("run.tar");
+  await busy(() => openFiles([new File([tar], "run.tar")]));
+  say(byId("said").classList.contains("bad"), right(), lab.curve.length > 3);
+  await busy(() => openFiles([new File([tar.slice(0, 99999)], "run.tar")]));
+  say(byId("said").textContent);
+' --seconds 200 --files . >said || fail "$(cat said)"
 /usr/bin/python3 - <<'END'
 import json
 said = [json.loads(line) for line in open("said")]
 assert said[0][0] is True and "model.safetensors" in said[0][1], said
 assert "model.safetensors is missing" in said[1][0], said
 assert said[2] == [False, said[2][1]] and said[2][1] >= 0.99, said
+assert said[3] == [False, said[2][1], True] and "a part of one" in said[4][0], said
 END
 
 # The five lessons can be done, by what they ask for; a run can be changed and goes on; a wrong option
 # is a sentence, and leaves the run.
 browse "$common"'
   const lesson = i => { document.querySelectorAll("#lessons button")[i].click(); };
+  const begin = async name => {
+    await until(() => !lab.busy, "the engine");
+    const button = [...document.querySelectorAll("#lesson .begin")].find(b => b.textContent.includes(name));
+    if (!button.hidden) button.click();
+    if (byId("recipe").value !== name) throw new Error("the lesson did not begin with " + name);
+  };
   const ticks = () => document.querySelectorAll("#lesson li.done").length;
   const all = i => until(() => document.querySelectorAll("#lessons button")[i].classList.contains("done"),
                          "lesson " + (i + 1));
@@ -91,13 +103,13 @@ browse "$common"'
     const select = document.querySelectorAll("#lesson select")[i];
     select.value = to;
     select.dispatchEvent(new Event("change"));
-    await until(() => !lab.busy, "the op");
+    await until(() => lab.op && lab.op.to[i] === to, "the op");
   };
   lesson(0);
   await until(() => document.querySelectorAll("#lesson select").length === 5, "the op");
   await point(2, 0);
   say("three readers of token 0", lab.op.dx[0], ticks());
-  await point(1, 1), await point(2, 2), await point(3, 3), await point(4, 4);
+  await point(3, 2);
   await all(0);
   lesson(1);
   await train();
@@ -105,6 +117,8 @@ browse "$common"'
   await until(() => lab.ended && !lab.busy, "the end");
   await all(1);
   lesson(2);
+  say("not of another run", ticks());
+  await begin("copy: pointers");
   await train();
   await until(() => right() >= 0.99, "99 %");
   await pause();
@@ -112,19 +126,18 @@ browse "$common"'
     .forEach(label => label.querySelector("input").click());
   await all(2);
   lesson(3);
+  await begin("copy: the paper\x27s recipe");
   await train();
   await until(() => lab.step >= 100, "100 steps");
   say("the paper\u2019s recipe", right());
   await pause();
-  choose("copy: pointers");
+  await begin("copy: pointers");
   await train();
   await until(() => lab.ended && !lab.busy, "the end");
   await all(3);
   lesson(4);
-  await train();
-  await until(() => lab.ended && !lab.busy, "the end");
   say("pointers by length", lab.lengths.map(l => l.token_accuracy));
-  choose("copy: a transformer");
+  await begin("copy: a transformer");
   await train();
   await until(() => lab.ended && !lab.busy, "the end");
   say("a transformer by length", lab.lengths.map(l => l.token_accuracy));
@@ -152,6 +165,12 @@ browse "$common"'
   await until(() => lab.step >= 2 && lab.facts.config.includes("window:2"), "the change");
   await pause();
   say("changed", lab.facts.config.includes("from = /before"));
+  byId("model").value = "mamba";
+  byId("model").dispatchEvent(new Event("input"));
+  say("left out", /sources|payload/.test(byId("options").value), byId("options").value.includes("width"));
+  say("the button", byId("train").textContent);
+  byId("help").open = true;
+  await until(() => byId("all-options").textContent.includes("--convolution"), "the options");
   for (const {name, bytes} of await lab.engine.files()) await keep(name, bytes);
 ' --seconds 400 --files . >said || fail "$(cat said)"
 /usr/bin/python3 - <<'END'
@@ -163,6 +182,8 @@ pointers, transformer = said["pointers by length"][0], said["a transformer by le
 assert min(pointers) > 0.95 and max(transformer) > 0.5 and transformer[-1] < 0.3, said
 assert "did you mean \'width\'" in said["a wrong option"][0], said
 assert said["changed"] == [True] and said["goes on"] == [True], said
+assert said["not of another run"] == [0] and said["left out"] == [False, True], said
+assert said["the button"] == ["train anew"], said
 assert "nonsense" in said["a wrong change"][0], said
 print("test_lab: five lessons; the paper's recipe", said["the paper\u2019s recipe"][0])
 END

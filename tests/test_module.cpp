@@ -213,7 +213,7 @@ TEST_CASE("embedding: every token reads its row, and a row read twice gets both 
     CHECK(weight.grad()(3, d) == 2);
     CHECK(weight.grad()(2, d) == 0);
   }
-  CHECK_THROWS_AS(embedding(Index({1}, {4})), Error);
+  CHECK_THROWS_AS(embedding(Index({1}, 4)), Error);
 
   Embedding large(500, 64);
   large.initialise(1);

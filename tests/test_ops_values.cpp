@@ -110,8 +110,8 @@ TEST_CASE("ops: elementwise functions of large numbers, infinities and NaN") {
 }
 
 TEST_CASE("ops: gelu is the exact form") {
-  CHECK(gelu(Array({1}, {real(1)})).value().item() == doctest::Approx(0.841344746).epsilon(1e-6));
-  CHECK(gelu(Array({1}, {real(-2)})).value().item() == doctest::Approx(-0.045500264).epsilon(1e-5));
+  CHECK(gelu(Array({1}, real(1))).value().item() == doctest::Approx(0.841344746).epsilon(1e-6));
+  CHECK(gelu(Array({1}, real(-2))).value().item() == doctest::Approx(-0.045500264).epsilon(1e-5));
 }
 
 TEST_CASE("ops: softmax and log_softmax against a loop, at temperatures and with masks") {
@@ -196,7 +196,7 @@ TEST_CASE("ops: norms against a loop, also far from 0 and on rows of one number"
               return double{gain(e % D)} * double{x.data()[e]} / std::sqrt(square[e / D] + 1e-5);
             }) == "");
     }
-  CHECK(layer_norm(Array({1, 1}, {real(7)}), ones({1}), Array({1}, {real(3)})).value().item() == 3);
+  CHECK(layer_norm(Array({1, 1}, real(7)), ones({1}), Array({1}, real(3))).value().item() == 3);
 }
 
 TEST_CASE("ops: sums of rows and columns, at the borders of their pieces") {

@@ -183,7 +183,7 @@ TEST_CASE("clip: scales to the common norm, and only when it is larger") {
   const auto set = [&] {
     toy.clear_gradients();
     toy.var(0).grad() = Array({2}, {2, 4});
-    toy.var(1).grad() = Array({1, 1}, {4});
+    toy.var(1).grad() = Array({1, 1}, 4);
   };
   set();
   CHECK(clip_gradients(toy.parameters(), 3) == Approx(6));
@@ -226,7 +226,7 @@ TEST_CASE("clip: one array that is the gradient of two parameters is scaled once
 TEST_CASE("clip: a norm that is not finite is told, and the gradients are left alone") {
   Toy toy({{2}, {1}});
   toy.var(0).grad() = Array({2}, {static_cast<real>(30), std::numeric_limits<real>::quiet_NaN()});
-  toy.var(1).grad() = Array({1}, {static_cast<real>(40)});
+  toy.var(1).grad() = Array({1}, static_cast<real>(40));
   CHECK(std::isnan(clip_gradients(toy.parameters(), 1)));
   CHECK(toy.var(0).grad()(0) == 30);
   CHECK(toy.var(1).grad()(0) == 40);

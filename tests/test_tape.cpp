@@ -91,7 +91,7 @@ TEST_CASE("tape: an op of several outputs is one node, whose rule runs once with
   const std::vector<Var> y = multiples(x, arrived);
   unread.backward(times(x, x), ones({2}));
   CHECK(arrived.empty());
-  for (const Var& v : multiples(Array({1}, {real(7)}), arrived)) CHECK_FALSE(v.wants_grad());
+  for (const Var& v : multiples(Array({1}, real(7)), arrived)) CHECK_FALSE(v.wants_grad());
 }
 
 TEST_CASE("tape: one array handed to two inputs is not shared once somebody adds to it") {

@@ -7,7 +7,6 @@
 
 GNOMON_EMBED(gnomon_lab_html, "/tools/lab/lab.html");
 GNOMON_EMBED(gnomon_lab_css, "/tools/lab/lab.css");
-GNOMON_EMBED(gnomon_lab_tar, "/tools/lab/tar.js");
 GNOMON_EMBED(gnomon_lab_plot, "/tools/lab/plot.js");
 GNOMON_EMBED(gnomon_lab_recipes, "/tools/lab/recipes.js");
 GNOMON_EMBED(gnomon_lab_lessons, "/tools/lab/lessons.js");
@@ -30,11 +29,10 @@ struct LabConfig {
 
 std::string lab_page(const PackedEngine& engine) {
   std::string js = view_script() + engine_script();
-  for (const std::string& part :
-       {std::string(GNOMON_EMBEDDED(gnomon_lab_tar)), std::string(GNOMON_EMBEDDED(gnomon_lab_plot)),
-        std::string(GNOMON_EMBEDDED(gnomon_lab_recipes)),
-        std::string(GNOMON_EMBEDDED(gnomon_lab_lessons)),
-        std::string(GNOMON_EMBEDDED(gnomon_lab_js))})
+  for (const std::string& part : {std::string(GNOMON_EMBEDDED(gnomon_lab_plot)),
+                                  std::string(GNOMON_EMBEDDED(gnomon_lab_recipes)),
+                                  std::string(GNOMON_EMBEDDED(gnomon_lab_lessons)),
+                                  std::string(GNOMON_EMBEDDED(gnomon_lab_js))})
     js += part + "\n";
   return filled(
       {GNOMON_EMBEDDED(gnomon_lab_html)},

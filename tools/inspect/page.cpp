@@ -20,6 +20,7 @@ GNOMON_EMBED(gnomon_report_map_js, "/tools/inspect/report_map.js");
 GNOMON_EMBED(gnomon_report_live_js, "/tools/inspect/report_live.js");
 GNOMON_EMBED(gnomon_engine_js, "/tools/lab/engine.js");
 GNOMON_EMBED(gnomon_alive_js, "/tools/lab/alive.js");
+GNOMON_EMBED(gnomon_tar_js, "/tools/lab/tar.js");
 GNOMON_EMBED(gnomon_beside_js, "/tools/lab/beside.js");
 GNOMON_EMBED(gnomon_worker_js, "/tools/lab/worker.js");
 GNOMON_EMBED(gnomon_report_js, "/tools/inspect/report.js");
@@ -72,6 +73,7 @@ std::string view_script() {
 std::string engine_script() {
   return std::string(GNOMON_EMBEDDED(gnomon_engine_js)) +
          std::string(GNOMON_EMBEDDED(gnomon_alive_js)) +
+         std::string(GNOMON_EMBEDDED(gnomon_tar_js)) +
          std::string(GNOMON_EMBEDDED(gnomon_beside_js));
 }
 

@@ -18,7 +18,7 @@ const live = {
         const facts = await engine.ask({do: "open"});
         const beside = createBeside(document.getElementById("live-beside"));
         live.alive = createAlive(document.getElementById("live-view"), engine, facts,
-                                 () => beside.follow(live.alive));
+                                 {changed: () => beside.follow(live.alive)});
         await live.alive.set([...sample.tokens], [...sample.answerOf.keys()]);
         said.textContent = "Type on the sequence, or switch parts of the model off: the answers " +
           "follow. Right answers are the task's, where it can say.";

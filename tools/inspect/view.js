@@ -74,7 +74,11 @@ function createView(root, sample, hooks = {}) {
   const step = (words, title, act) => madeButton(words, title, act);
   const keys = made("dialog", "view-keys", made("h2", "", "Keys"));
   const list = keys.appendChild(made("dl"));
-  for (const [key, what] of kKeys) list.append(made("dt", "", key), made("dd", "", what));
+  const typing = hooks.onSequence ? [
+    ["a symbol, on the sequence", "stands there instead of the token"],
+    ["Delete, Insert", "removes the token, doubles it"]] : [];
+  for (const [key, what] of [...kKeys, ...typing])
+    list.append(made("dt", "", key), made("dd", "", what));
   keys.append(madeButton("close", "close", () => keys.close()));
   const switches = made("span", "view-switches");
   const bar = made("div", "view-bar",

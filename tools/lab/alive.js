@@ -2,13 +2,15 @@
 // parts of the model are switched off, and everything that is drawn is what the model then does.
 "use strict";
 
-/// createAlive(element, engine, facts, changed)    facts: what the engine said of its run
+/// createAlive(element, engine, facts, {changed, follows})
+///   facts: what the engine said of its run; follows: it shows what another one shows
 ///   draw(length, seed)     shows a sequence of the task
 ///   set(tokens, scored)    shows these, answered at the positions `scored`
 ///   look()                 asks the engine again, and calls changed(); as often as one likes:
 ///                          while it answers, only the last of those that wait is carried out
+///   right()                [how many answers are right, of how many that are known]
 ///   tokens(), scored(), off(), view(), end()
-function createAlive(root, engine, facts, changed = () => {}) {
+function createAlive(root, engine, facts, {changed = () => {}, follows = false} = {}) {
   const bar = made("div", "alive-bar"), switches = made("div", "alive-switches");
   const place = made("div");
   const told = made("p", "alive-told");
@@ -33,11 +35,20 @@ function createAlive(root, engine, facts, changed = () => {}) {
       tell(error);
     }
   });
-  bar.append(made("label", "", "length ", length), made("label", "", "seed ", seed), drawn, write,
-             made("label", "", "pointers ", reading));
+  const score = made("output", "alive-score");
+  if (follows) bar.append(made("strong", "", `beside: ${facts.model}`));
+  else bar.append(made("label", "", "length ", length), made("label", "", "seed ", seed), drawn,
+                  write);
+  bar.append(made("label", "", "pointers ", reading), score);
   reading.onchange = () => look();
+  let drawnLast = [0, 1];  // length and seed
   seed.onchange = length.onchange = () =>
-    draw(Number(length.value), Number(seed.value)).catch(tell);
+    draw(Number(length.value), Number(seed.value)).catch(error => {
+      [length.value, seed.value] = drawnLast;
+      tell(error);
+    });
+  const redraw = () => { if (view && root.offsetWidth) view.redraw(); };
+  addEventListener("resize", redraw);
 
   function tell(error) { told.textContent = error ? error.message : ""; }
 
@@ -72,8 +83,16 @@ function createAlive(root, engine, facts, changed = () => {}) {
       offer(sample);
       view = createView(place, sample, {onSequence: type});
     }
+    const [good, known] = right();
+    score.textContent = known ? `${good} of ${known} answers right` : "";
     tell();
     changed();
+  }
+  function right() {
+    if (!view) return [0, 0];
+    const {answerOf, target, predicted} = view.data();
+    const known = [...answerOf.keys()].filter(n => target[n] >= 0);
+    return [known.filter(n => predicted[n] === target[n]).length, known.length];
   }
   function look() {
     if (!tokens) return Promise.resolve();
@@ -109,11 +128,15 @@ function createAlive(root, engine, facts, changed = () => {}) {
   /// A sequence of the task.
   async function draw(N, from = Number(seed.value)) {
     const sample = await engine.ask({do: "sample", length: N, seed: from});
-    length.value = N, seed.value = from;
+    length.value = N, seed.value = from, drawnLast = [N, from];
     tokens = sample.tokens;
     scored = sample.targets.flatMap((target, n) => target >= 0 ? [n] : []);
     return look();
   }
-  return {draw, set, look, off: () => off, tokens: () => [...tokens], scored: () => [...scored],
-          view: () => view, end: () => root.replaceChildren()};
+  function end() {
+    removeEventListener("resize", redraw);
+    root.replaceChildren();
+  }
+  return {draw, set, look, right, end, off: () => off, tokens: () => [...tokens],
+          scored: () => [...scored], view: () => view};
 }

@@ -1,14 +1,17 @@
 // Another run, on the same sequence as one that is alive (tools/lab/alive.js).
 "use strict";
 
-/// The files of a run directory, dropped or chosen. Throws Error where one is missing.
+/// The files of a run directory, or its run.tar, dropped or chosen. Throws Error where one is
+/// missing.
 async function runFiles(list) {
   const files = [];
-  for (const file of list)
-    files.push({name: file.name, bytes: new Uint8Array(await file.arrayBuffer())});
+  for (const file of list) {
+    const bytes = new Uint8Array(await file.arrayBuffer());
+    files.push(...file.name.endsWith(".tar") ? filesOfTar(bytes) : [{name: file.name, bytes}]);
+  }
   for (const name of ["config.ini", "model.safetensors"])
     if (!files.some(file => file.name === name))
-      throw new Error("open: expected config.ini and model.safetensors of a run, " +
+      throw new Error("run: expected its run.tar, or config.ini and model.safetensors together; " +
                       `${name} is missing`);
   return files;
 }
@@ -17,26 +20,30 @@ async function runFiles(list) {
 ///   open(list, alive, facts)  the run of these files, beside `alive`, whose run has these facts;
 ///                             returns what its own engine said of it, or throws Error
 ///   follow(alive)             shows the sequence that is shown there, where it changed
+///   suit(facts)               hides where the run there is of another task now
 function createBeside(root) {
-  let engine = null, own = null, shown = "";
+  let engine = null, own = null, shown = "", facts = null;
+  const suits = other => other.task === facts.task && other.vocabulary === facts.vocabulary;
   return {
-    async open(list, alive, {task, vocabulary}) {
+    async open(list, alive, there) {
       const files = await runFiles(list);
       if (engine) engine.end();
       own = null;
       engine = await Engine.start();
       await engine.put(files);
-      const facts = await engine.ask({do: "open"});
-      if (facts.task !== task || facts.vocabulary !== vocabulary) {
-        root.hidden = true;
-        throw new Error(`beside: expected a run of ${task} with ${vocabulary} tokens, ` +
-                        `got ${facts.task} with ${facts.vocabulary}`);
-      }
+      root.hidden = true;
+      facts = await engine.ask({do: "open"});
+      if (!suits(there))
+        throw new Error(`beside: expected a run of ${there.task} with ${there.vocabulary} ` +
+                        `tokens, got ${facts.task} with ${facts.vocabulary}`);
       root.hidden = false;
-      own = createAlive(root, engine, facts);
+      own = createAlive(root, engine, facts, {follows: true});
       shown = String(alive.tokens());
       await own.set(alive.tokens(), alive.scored());
       return facts;
+    },
+    suit(there) {
+      if (own && !suits(there)) own = null, root.hidden = true;
     },
     follow(alive) {
       const tokens = String(alive.tokens());

@@ -4,6 +4,7 @@
 //   {"do": "new", "options": "name = value..."}  a run, not trained yet, in the folder /run
 //   {"do": "change", "options": "..."}           other options, and the weights that fit
 //   {"do": "train", "milliseconds": 200}         takes steps, until the time or the run is over
+//   {"do": "help", "options": "..."}             every option of that task and model, as a text
 //   {"do": "open"}                               the run whose files lie in /run, to be looked at
 //   {"do": "save"}                               its files in /run, as it is now
 //   {"do": "judge", "lengths": [64], "batches": 4, "sequences": 32}   the last: in a batch
@@ -137,6 +138,7 @@ Answer described(Run& run) {
           {"task", run.experiment().names.task},
           {"parameters", run.model().parameter_count()},
           {"length", run.experiment().training.length},
+          {"length_meaning", run.task().length_meaning()},
           {"steps", run.experiment().training.steps},
           {"layers", encoder.layers()},
           {"sources", sources},
@@ -166,6 +168,13 @@ Answer change(const std::string& ini) {
     throw;
   }
   return described(run());
+}
+
+Answer help(const std::string& ini) {
+  Experiment experiment{ExperimentNames(Arguments::of_text(ini, "options"))};
+  Options options;
+  experiment.declare(options);
+  return {{"text", options.help()}};
 }
 
 Answer judge(const Json& request) {
@@ -283,6 +292,7 @@ Answer answer(const Json& request) {
     return described(run());
   }
   if (what == "change") return change(options());
+  if (what == "help") return help(options());
   if (what == "train")
     return run().train(static_cast<double>(count_at(request, "milliseconds", 1 << 20)) / 1000);
   if (what == "save") {

@@ -7,6 +7,7 @@ const JUDGE_EVERY = 1000;  // milliseconds between two judgements while it train
 
 const lab = {
   engine: null, facts: null, training: false, busy: false,
+  recipe: null,   // of the run, by name
   step: 0,
   curve: [],      // {step, loss, accuracy} of batches
   judged: [],     // {step, accuracy} on fresh data, hard pointers
@@ -34,6 +35,7 @@ function optionText() {
 async function busy(act) {
   if (lab.busy) return;
   lab.busy = true;
+  buttons();
   try {
     await act();
   } catch (error) {
@@ -45,11 +47,16 @@ async function busy(act) {
   }
 }
 
+/// Whether training begins a new run: there is none, it is over, or its options are others now.
+const anew = () => !lab.facts || lab.ended || lab.made !== optionText();
+
 function buttons() {
-  byId("train").textContent = lab.training ? "pause" : lab.facts && !lab.ended ? "go on" : "train";
-  byId("change").disabled = lab.training || !lab.facts || lab.facts.opened;
-  byId("download").disabled = !lab.facts;
-  byId("judge").disabled = !lab.facts || lab.training;
+  byId("train").textContent =
+    lab.training ? "pause" : !anew() ? "go on" : lab.facts ? "train anew" : "train";
+  byId("change").disabled = lab.busy || !lab.facts || lab.facts.opened;
+  byId("download").disabled = byId("judge").disabled = lab.busy || !lab.facts;
+  for (const id of ["recipe", "model", "task", "open", "other"]) byId(id).disabled = lab.busy;
+  changed();
 }
 
 function begun(facts) {
@@ -57,24 +64,38 @@ function begun(facts) {
   lab.ended = false;
   byId("facts").textContent = `${facts.model} on ${facts.task}: ` +
     `${facts.parameters.toLocaleString("en")} parameters, ${facts.layers} layers, ` +
-    `length ${facts.length}`;
+    `length ${facts.length} (${facts.length_meaning})`;
+  lab.beside.suit(facts);
+}
+
+/// No run, and nothing drawn of one.
+function forget() {
+  lab.facts = null, lab.ended = false, lab.recipe = null;
+  lab.step = 0, lab.curve = [], lab.judged = [], lab.lengths = [];
+  if (lab.alive) lab.alive.end();
+  lab.alive = null, lab.off = null, lab.right = null;
+  byId("facts").textContent = "";
+  draw();
 }
 
 async function make() {
-  lab.step = 0, lab.curve = [], lab.judged = [], lab.lengths = [];
-  begun(await lab.engine.ask({do: "new", options: optionText()}));
-  lab.made = optionText();
+  say("Starting \u2026");
+  const text = optionText();
+  const facts = await lab.engine.ask({do: "new", options: text});
+  forget();
+  begun(facts);
+  lab.made = text, lab.recipe = byId("recipe").value;
   await newSample();
 }
 
 /// The sequence below, of the run's task; another run gets another view.
 async function newSample() {
   if (lab.alive) lab.alive.end();
-  lab.alive = createAlive(byId("look"), lab.engine, lab.facts, () => {
-    lab.off = lab.alive.off();
+  lab.alive = createAlive(byId("look"), lab.engine, lab.facts, {changed: () => {
+    lab.off = lab.alive.off(), lab.right = lab.alive.right();
     lab.beside.follow(lab.alive);
     changed();
-  });
+  }});
   await lab.alive.draw(lab.facts.length, 1);
 }
 
@@ -105,8 +126,9 @@ async function train() {
     draw();
     const seconds = (performance.now() - began) / 1000, now = lab.judged[lab.judged.length - 1];
     const speed = Math.round(at.tokens_per_s).toLocaleString("en");
-    say(`step ${at.step} of ${lab.facts.steps}: loss ${at.loss.toFixed(4)}, hard pointers ` +
-        `${(100 * now.accuracy).toFixed(1)} %, ${speed} tokens/s, ${seconds.toFixed(0)} s`);
+    say(`step ${at.step} of ${lab.facts.steps}: loss ${at.loss.toFixed(4)}, ` +
+        `${(100 * now.accuracy).toFixed(1)} % of fresh answers right, ${speed} tokens/s, ` +
+        `${seconds.toFixed(0)} s`);
     changed();
   }
   if (lab.ended) await judgeLengths();
@@ -147,25 +169,25 @@ async function download() {
   link.download = "run.tar";
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60000);
-  say("run.tar: unpack it, then gnomon eval --run run");
+  say("run.tar: opens here again; unpacked, gnomon eval --run run judges it");
 }
 
 /// A run directory's files, dropped or chosen.
 async function openFiles(list) {
   const files = await runFiles(list);
-  lab.facts = null;  // whatever comes of these files, the run that there was is gone
+  forget();  // whatever comes of these files, the run that there was is gone
   await lab.engine.put(files);
   begun({...await lab.engine.ask({do: "open"}), opened: true});
   lab.ended = true;
   lab.curve = curveOf(files.find(file => file.name === "metrics.jsonl"));
-  lab.judged = [], lab.step = lab.curve.length ? lab.curve[lab.curve.length - 1].step : 0;
+  lab.step = lab.curve.length ? lab.curve[lab.curve.length - 1].step : 0;
   byId("options").value = lab.facts.config;
   byId("model").value = lab.facts.model, byId("task").value = lab.facts.task;
   await judgeOnce();
   await newSample();
   draw();
   const right = (100 * lab.judged[0].accuracy).toFixed(1);
-  say(`opened: hard pointers ${right} % at length ${lab.facts.length}`);
+  say(`opened: ${right} % of fresh answers right at length ${lab.facts.length}`);
 }
 
 /// Another run, on the same sequence as the one above.
@@ -193,8 +215,24 @@ function choose(name) {
   byId("recipe").value = name;
   byId("model").value = model, byId("task").value = task;
   byId("options").value = Object.entries(others).map(([o, value]) => `${o} = ${value}`).join("\n");
-  lab.facts = null, lab.ended = false;
+  forget();
+  say("Press train.");
   buttons();
+}
+
+/// Another model or task than the recipe's: options that every model and task has stay.
+function keepCommon() {
+  const common = /^\s*(length|steps|batch|layers|width|heads|feed-forward|learning-rate|seed)\s*=/;
+  const lines = byId("options").value.split("\n"), kept = lines.filter(line => common.test(line));
+  byId("options").value = kept.join("\n");
+  const gone = lines.filter(line => line.trim() && !common.test(line));
+  if (gone.length) say(`left out, of the task or model before: ${gone.join(", ")}`);
+  buttons();
+}
+
+async function listOptions() {
+  const {text} = await lab.engine.ask({do: "help", options: optionText()});
+  byId("all-options").textContent = text;
 }
 
 async function startLab() {
@@ -206,18 +244,21 @@ async function startLab() {
       byId(id).append(Object.assign(new Option(name), {title: summary}));
   for (const {name} of RECIPES) byId("recipe").append(new Option(name));
   byId("recipe").onchange = () => choose(byId("recipe").value);
-  for (const id of ["task", "model", "options"])
-    byId(id).addEventListener("input", () => { if (!lab.training) lab.ended = true, buttons(); });
+  byId("options").addEventListener("input", buttons);
+  for (const id of ["task", "model"]) byId(id).addEventListener("input", keepCommon);
+  byId("help").ontoggle = () => { if (byId("help").open) busy(listOptions); };
   byId("train").onclick = () => {
     if (lab.training) { lab.training = false; return; }
     busy(async () => {
-      if (!lab.facts || lab.ended || lab.made !== optionText()) await make();
+      if (anew()) await make();
       await train();
     });
   };
   byId("change").onclick = () => busy(async () => {
-    begun(await lab.engine.ask({do: "change", options: optionText()}));
-    lab.made = optionText();
+    const text = optionText(), facts = await lab.engine.ask({do: "change", options: text});
+    forget();
+    begun(facts);
+    lab.made = text;
     await newSample();
     await train();
   });
@@ -230,9 +271,9 @@ async function startLab() {
     event.preventDefault();
     busy(() => openFiles([...event.dataTransfer.files]));
   });
+  addEventListener("beforeunload", event => { if (lab.training) event.preventDefault(); });
   startLessons();
   choose(RECIPES[0].name);
-  say("Press train.");
 }
 
 addEventListener("load", () => busy(startLab));

@@ -4,7 +4,7 @@
 /// series: [{points: [[x, y]], name, dots}]; name is also the class. options: low, high, unit,
 /// logarithmic (across), line (a level to compare with).
 function plot(element, series, {low, high, unit = "", logarithmic = false, line} = {}) {
-  const width = 300, height = 118, left = 38, right = 16, top = 8, bottom = 20;
+  const width = 300, height = 118, left = 38, right = 24, top = 8, bottom = 20;
   const all = series.flatMap(s => s.points);
   const svg = d3.select(element).attr("viewBox", `0 0 ${width} ${height}`);
   svg.selectAll("*").remove();
@@ -16,8 +16,8 @@ function plot(element, series, {low, high, unit = "", logarithmic = false, line}
   const y = d3.scaleLinear()
     .domain([low ?? d3.min(all, p => p[1]), high ?? (d3.max(all, p => p[1]) || 1)])
     .range([height - bottom, top]);
-  const across = d3.axisBottom(x).ticks(4, logarithmic ? "~s" : undefined);
-  if (logarithmic) across.tickValues([...new Set(all.map(p => p[0]))]).tickFormat(d3.format("~s"));
+  const across = d3.axisBottom(x).ticks(4);
+  if (logarithmic) across.tickValues([...new Set(all.map(p => p[0]))]).tickFormat(d3.format(","));
   svg.append("g").attr("transform", `translate(0,${height - bottom})`).call(across);
   svg.append("g").attr("transform", `translate(${left},0)`)
     .call(d3.axisLeft(y).ticks(4).tickFormat(v => v + unit));

@@ -8,14 +8,14 @@ const RECALL = {task: "mqar", length: 64, pairs: 4, ...SMALL};
 const SOURCES = "window:4,sinks:2,learned:2,previous:2,jump,neighbour,run";
 
 const RECIPES = [
-  {name: "copy: pointers", options: {model: "pointer", ...COPY, sources: SOURCES}},
+  {name: "copy: pointers", options: {model: "pointer", sources: SOURCES, ...COPY}},
   {name: "copy: a transformer",
-   options: {model: "transformer", ...COPY, steps: 600, position: "rope"}},
+   options: {model: "transformer", position: "rope", ...COPY, steps: 600}},
   {name: "induction: pointers",
    options: {model: "pointer", task: "induction", length: 64, steps: 300, ...SMALL}},
   {name: "copy: the paper's recipe",
-   options: {model: "pointer", ...COPY, sources: "dense", encode: "index", selection: "gumbel",
-             temperature: 1, "final-temperature": 1}},
+   options: {model: "pointer", sources: "dense", encode: "index", selection: "gumbel",
+             temperature: 1, "final-temperature": 1, ...COPY}},
   {name: "recall: pointers", options: {model: "pointer", ...RECALL, steps: 400}},
   {name: "recall: gated-delta",
    options: {model: "gated-delta", ...RECALL, steps: 600, convolution: 4}},
