@@ -44,9 +44,9 @@ struct PreviousPointers {
 
 /// What is switched off outside of training, of whole sequences, to see what it is worth.
 struct SwitchedOff {
-  std::set<size_t> layers;                           ///< their mixers add nothing, point nowhere
-  std::set<std::pair<size_t, size_t>> heads;         ///< (layer, head): reads nothing
-  std::set<std::pair<size_t, std::string>> sources;  ///< (layer, name): offers no candidate
+  std::set<size_t> layers = {};                    ///< their mixers add nothing, point nowhere
+  std::set<std::pair<size_t, size_t>> heads = {};  ///< (layer, head): reads nothing
+  std::set<std::pair<size_t, std::string>> sources = {};  ///< (layer, name): offers no candidate
   bool empty() const { return layers.empty() && heads.empty() && sources.empty(); }
 };
 
