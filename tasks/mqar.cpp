@@ -56,7 +56,8 @@ std::vector<size_t> distinct(size_t count, size_t end, Random& random) {
 class MqarTask final : public Task {
  public:
   void declare(Fields& f) override {
-    f.integer("pairs", pairs_, 1, 65536, "pairs of key and value, at most length / 4");
+    f.integer("pairs", pairs_, 1, 65536,
+              "pairs of key and value, at most length / 4 (/ 5: keys of two tokens)");
     f.integer("fewest-pairs", fewest_pairs_, 0, 65536,
               "training batches have this many to `pairs` pairs; 0: always `pairs`");
     f.integer("test-pairs", test_pairs_, 0, 65536,
@@ -69,10 +70,12 @@ class MqarTask final : public Task {
   /// Throws Error(Fault::option) when the vocabulary has fewer keys, or values, than there are
   /// pairs, or `fewest-pairs` is more than `pairs`.
   void prepare() override {
-    const size_t tokens = vocabulary_ / 2 - 1, most = std::max(pairs_, test_pairs_);
-    if (key_tokens_ == 1 ? tokens < most : tokens * tokens < most || tokens + 1 < most)
-      fail_option("vocabulary", "{} pairs need one of at least {}, got {}", most,
-                  key_tokens_ == 1 ? 2 * (most + 1) : 2 * most, vocabulary_);
+    const size_t most = std::max(pairs_, test_pairs_);
+    size_t tokens = most;  // that make as many keys
+    if (key_tokens_ == 2) tokens = static_cast<size_t>(std::ceil(std::sqrt(most)));
+    if (const size_t least = 2 * std::max(tokens + 1, most); vocabulary_ < least)
+      fail_option("vocabulary", "{} pairs need one of at least {}, got {}", most, least,
+                  vocabulary_);
     if (fewest_pairs_ > pairs_)
       fail_option("fewest-pairs", "expected at most the {} of --pairs, got {}", pairs_,
                   fewest_pairs_);

@@ -155,6 +155,9 @@ TEST_CASE("mqar: keys of two tokens that differ as pairs, though they share toke
   CHECK(sentence([&] {
           make_task("mqar", {{"pairs", "10"}, {"vocabulary", "8"}, {"key-tokens", "2"}});
         }) == "vocabulary: 10 pairs need one of at least 20, got 8");
+  CHECK(sentence([&] {
+          make_task("mqar", {{"pairs", "2"}, {"vocabulary", "4"}, {"key-tokens", "2"}});
+        }) == "vocabulary: 2 pairs need one of at least 6, got 4");
 }
 
 TEST_CASE("mqar: the gaps follow the power law, without replacement") {

@@ -114,7 +114,7 @@ class Learned final : public CandidateSource {
     heads_ = heads.size();
     own_.assign(place.heads, 0);
     for (size_t own = 0; own < heads_; ++own) own_[heads[own]] = own;
-    if (span_ > 1) before_ = &part<ShortConvolution>("span", place.width, span_, false);
+    if (span_ > 1) convolution_ = &part<ShortConvolution>("span", place.width, span_, false);
     code_ = &part<Linear>("code", place.width, heads_ * kCode, false);
     strength_ = &param("strength.weight", {heads_, place.width}, init::constant(0));
     strength_bias_ =
@@ -138,8 +138,8 @@ class Learned final : public CandidateSource {
     return form;
   }
   std::unique_ptr<State> state(size_t sequences) const override {
-    return std::make_unique<Codes>(sequences, heads_,
-                                   before_ ? before_->state(sequences) : LastTokens(sequences));
+    return std::make_unique<Codes>(
+        sequences, heads_, convolution_ ? convolution_->state(sequences) : LastTokens(sequences));
   }
 
   Offer offer(const SourceInput& input, State* state) const override {
@@ -186,7 +186,8 @@ class Learned final : public CandidateSource {
   Var codes(const Var& embedded, LastTokens* last) const {
     const auto [B, N, D] = dims<3>(embedded.value(), "learned: x [B,N,D]");
     const Var x = rms_norm(embedded, ones({D}));
-    const Var rows = reshape((*code_)(before_ ? (*before_)(x, last) : x), {B * N * heads_, kCode});
+    const Var rows =
+        reshape((*code_)(convolution_ ? (*convolution_)(x, last) : x), {B * N * heads_, kCode});
     return reshape(rms_norm(rows, ones({kCode})), {B, N, heads_ * kCode});
   }
   size_t mates() const { return latest_ + 1; }
@@ -267,9 +268,9 @@ class Learned final : public CandidateSource {
     return mate;
   }
 
-  size_t span_, latest_ = 2, heads_ = 1;      // tokens of a code; heads that it is offered to
-  std::vector<size_t> own_;                   // [heads of the layer] which of those it is
-  const ShortConvolution* before_ = nullptr;  // null: of one token
+  size_t span_, latest_ = 2, heads_ = 1;           // tokens of a code; heads that it is offered to
+  std::vector<size_t> own_;                        // [heads of the layer] which of those it is
+  const ShortConvolution* convolution_ = nullptr;  // null: of one token
   const Linear* code_ = nullptr;
   const Var *strength_ = nullptr, *strength_bias_ = nullptr;
   Array along_;  // [16, bits and more] the directions, one a column
