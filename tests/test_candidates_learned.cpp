@@ -79,6 +79,7 @@ TEST_CASE("candidates: learned codes and logits are those of the header") {
     if (is("strength.weight") || is("strength.bias"))
       for (real& v : value) v += static_cast<real>(random.normal());
   }
+  CHECK((span != nullptr) == sources.starts_with("learned-pairs"));
   REQUIRE(code);
   REQUIRE(weight);
   REQUIRE(bias);
